@@ -1,0 +1,223 @@
+"""The response half of the contract: a Response becomes a handler's result, and a result becomes a Response.
+
+``build_result`` is what a deployed function does, ``parse_result`` what the platform does with anything that a handler
+may return. ``parse_result(build_result(response))`` equals ``response`` but for these losses:
+
+- repeated headers other than Set-Cookie arrive as one, joined with ``, ``, and every Set-Cookie after the first in
+  another letter case (which no client can tell from the first);
+- hop-by-hop headers, Content-Length and what the platform reserves (``rules.RESERVED_RESPONSE_HEADERS``) do not arrive;
+- the body of a response that may not have one does not arrive: to HEAD, and of status 1xx, 204 and 304;
+- a body without Content-Type arrives as ``application/octet-stream``, no body without Content-Type as
+  ``application/json``, which the platform claims.
+"""
+
+from __future__ import annotations
+
+import binascii
+import json
+
+from ..errors import AppError
+from ..messages import Response
+from .rules import (
+    BODILESS_STATUSES,
+    DEFAULT_CONTENT_TYPE,
+    HOP_BY_HOP_HEADERS,
+    RESERVED_PREFIX,
+    RESERVED_RESPONSE_HEADERS,
+    is_text_type,
+    media_type,
+    replace_surrogates,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from typing import TypedDict
+
+    class Result(TypedDict):
+        """What a handler returns to the platform."""
+
+        statusCode: int
+        headers: dict[str, str]
+        isBase64Encoded: bool
+        body: str
+
+
+# The platform frames the client's connection; whatever else it reserves, it drops itself.
+_NOT_RETURNED = HOP_BY_HOP_HEADERS | {"content-length"}
+
+# RFC 9110 section 5.6.2
+_TOKEN_CHARACTERS = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def build_result(response: Response, *, method: str = "GET", text_types: Collection[str] = ()) -> Result:
+    """What the handler returns for ``response``, to a request with ``method``.
+
+    ``text_types`` are further media types (lower case) whose bodies may travel as text. The body travels as Base64
+    unless its type is a text type, it has no Content-Encoding and it is UTF-8, so that every byte arrives.
+
+    Raises AppError when a header would break the response: a name that is no token, or CR, LF or NUL in a value.
+    """
+    headers: dict[str, str] = {}
+    spelling: dict[str, str] = {}
+    cookies = 0
+    for name, value in response.headers:
+        key = name.lower()
+        if not name or name.strip(_TOKEN_CHARACTERS):
+            raise AppError(f"the app sent a header name that is not an HTTP token: {name[:80]!r}")
+        if "\n" in value or "\r" in value or "\0" in value:
+            raise AppError(f"the app sent CR, LF or NUL in the value of the header {name!r}: {value[:80]!r}")
+        if key in _NOT_RETURNED:
+            continue
+        if key == "set-cookie":
+            headers[_cookie_name(cookies)] = value
+            cookies += 1
+        elif key in spelling:
+            headers[spelling[key]] += f", {value}"
+        else:
+            spelling[key] = name
+            headers[name] = value
+
+    body = response.body
+    if body and "content-type" not in spelling:
+        # The platform would claim JSON.
+        headers["Content-Type"] = "application/octet-stream"
+    if method == "HEAD" or response.status < 200 or response.status in BODILESS_STATUSES:
+        body = b""
+
+    text = None
+    if not body:
+        text = ""
+    elif "content-type" in spelling and "content-encoding" not in spelling:
+        kind = media_type(headers[spelling["content-type"]])
+        if is_text_type(kind) or kind.endswith(("+json", "+xml")) or kind in text_types:
+            try:
+                text = body.decode("utf-8")
+            except UnicodeDecodeError:
+                pass
+    is_base64 = text is None
+    if text is None:
+        text = binascii.b2a_base64(body, newline=False).decode("ascii")
+    return {"statusCode": response.status, "headers": headers, "isBase64Encoded": is_base64, "body": text}
+
+
+def _cookie_name(index: int) -> str:
+    """The ``index``-th spelling of Set-Cookie.
+
+    A result's headers are a map of string to string, and joining cookies with a comma would destroy them. Names that
+    differ in letter case alone keep every cookie in the map: each bit of ``index`` swaps the case of one letter.
+    """
+    if index == 0:
+        return "Set-Cookie"
+    if index >= 512:
+        raise AppError("the app set more than 512 cookies in one response, the most that a result can hold")
+    letters = list("Set-Cookie")
+    for bit, position in enumerate((9, 8, 7, 6, 5, 4, 2, 1, 0)):
+        if index >> bit & 1:
+            letters[position] = letters[position].swapcase()
+    return "".join(letters)
+
+
+# ---- the platform's side ---------------------------------------------------------------------------------------------
+
+
+def dump_result(result: object) -> bytes:
+    """What the runtime sends to the platform for ``result``: strings and bytes as they are, all else as JSON.
+
+    Raises TypeError or ValueError, as ``json.dumps`` does, for what is not JSON: in the runtime a function error.
+    """
+    if isinstance(result, bytes):
+        return result
+    if isinstance(result, str):
+        return result.encode("utf-8")
+    return json.dumps(result).encode("ascii")
+
+
+def parse_result(result: object, *, custom_domain: bool = False) -> Response:
+    """The response that the platform makes of what a handler returned.
+
+    ``result`` is anything ``dump_result`` takes, or the bytes that it gave. With ``custom_domain`` a
+    Content-Disposition of the application counts; on the default domain the platform ignores it.
+
+    An envelope that the platform cannot use (``statusCode`` no number, a header that is no string) becomes its
+    502 ``BadResponse``. Raises what ``dump_result`` raises.
+    """
+    data = dump_result(result)
+    try:
+        envelope = json.loads(data, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        envelope = None
+    if not isinstance(envelope, dict) or "statusCode" not in envelope:
+        # Documented: anything else is the body of a 200.
+        return Response(200, (("Content-Type", DEFAULT_CONTENT_TYPE),), data)
+
+    status = envelope["statusCode"]
+    if type(status) is not int or not 100 <= status <= 999:
+        return platform_error(502, "BadResponse", "statusCode must be an integer from 100 to 999")
+    raw_headers = envelope.get("headers")
+    if raw_headers is None:
+        raw_headers = {}
+    if not isinstance(raw_headers, dict) or not all(isinstance(value, str) for value in raw_headers.values()):
+        return platform_error(502, "BadResponse", "headers must be an object whose values are strings")
+    is_base64 = envelope.get("isBase64Encoded")
+    if not (is_base64 is None or isinstance(is_base64, bool) or is_base64 in ("true", "false")):
+        return platform_error(502, "BadResponse", "isBase64Encoded must be a boolean")
+
+    headers = []
+    has_type = False
+    for name, value in raw_headers.items():
+        key = name.lower()
+        if key.startswith(RESERVED_PREFIX):
+            continue
+        if key in RESERVED_RESPONSE_HEADERS and not (custom_domain and key == "content-disposition"):
+            continue
+        if not name or name.strip(_TOKEN_CHARACTERS):
+            continue  # Go's server leaves out what is no header name,
+        has_type = has_type or key == "content-type"
+        # and writes a space for a line break, so that no value can begin another header.
+        headers.append((name, replace_surrogates(value.replace("\r", " ").replace("\n", " ").replace("\0", " "))))
+    if not has_type:
+        headers.append(("Content-Type", DEFAULT_CONTENT_TYPE))
+    return Response(status, tuple(headers), _result_body(envelope.get("body"), is_base64 in (True, "true")))
+
+
+def _result_body(body: object, is_base64: bool) -> bytes:
+    if body is None:
+        return b""
+    if not isinstance(body, str):
+        body = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    if is_base64:
+        from base64 import b64decode
+
+        try:
+            return b64decode(body.replace("\r", "").replace("\n", ""), validate=True)
+        except ValueError:
+            pass  # Documented: the original text is sent, with no error.
+    return replace_surrogates(body).encode("utf-8")
+
+
+def _refuse_constant(name: str) -> None:
+    """NaN and Infinity are Python's, not JSON's."""
+    raise ValueError(f"{name} is not JSON")
+
+
+def add_platform_headers(response: Response, *, request_id: str, date: str, custom_domain: bool = False) -> Response:
+    """``response`` with the headers that the platform adds for the client.
+
+    ``date`` is an HTTP date. On the default domain the platform makes browsers download what they get.
+    """
+    added = [("Content-Length", str(len(response.body))), ("Date", date), ("X-Fc-Request-Id", request_id)]
+    if not custom_domain:
+        added.append(("Content-Disposition", "attachment"))
+    return response._replace(headers=(*response.headers, *added))
+
+
+def function_error() -> Response:
+    """What an HTTP client gets when the handler raised: documented, and it hides the reason."""
+    return Response(502, (("Content-Type", "application/json"),), b"Internal Server Error")
+
+
+def platform_error(status: int, code: str, message: str) -> Response:
+    """An error of the platform itself, with its documented body."""
+    body = json.dumps({"errorCode": code, "errorMessage": message}).encode("ascii")
+    return Response(status, (("Content-Type", "application/json"),), body)

@@ -1,0 +1,86 @@
+"""Data and small rules that both directions of the contract share, each with its source.
+
+"Documented" means Alibaba Cloud's page "HTTP trigger overview" (Function Compute 3.0) unless another is named.
+"""
+
+from __future__ import annotations
+
+# Documented: these and text/* travel as text in an event, everything else as Base64.
+TEXT_TYPES = frozenset(
+    {
+        "application/json",
+        "application/ld+json",
+        "application/xhtml+xml",
+        "application/xml",
+        "application/atom+xml",
+        "application/javascript",
+    }
+)
+
+# RFC 9110 section 7.6.1: for one connection only. The gateway frames the client's connection itself.
+HOP_BY_HOP_HEADERS = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+
+# Documented: not passed on as custom request headers, beside every x-fc-*.
+RESERVED_REQUEST_HEADERS = frozenset({"connection", "keep-alive"})
+
+# Documented: ignored when a handler returns them, beside every x-fc-*.
+RESERVED_RESPONSE_HEADERS = frozenset(
+    {"connection", "content-disposition", "content-length", "date", "keep-alive", "server", "upgrade"}
+)
+RESERVED_PREFIX = "x-fc-"
+
+# Documented: what the platform claims for a result that names no type.
+DEFAULT_CONTENT_TYPE = "application/json"
+
+# RFC 9110 section 15.2 to 15.4.5: final and interim statuses whose responses carry no content.
+BODILESS_STATUSES = frozenset({204, 304})
+
+
+def media_type(content_type: str | None) -> str:
+    """``"Text/HTML; charset=gbk"`` gives ``"text/html"``; None gives ``""``."""
+    return content_type.partition(";")[0].strip().lower() if content_type else ""
+
+
+def is_text_type(media_type: str) -> bool:
+    """Whether the platform carries a body of this media type as text."""
+    return media_type.startswith("text/") or media_type in TEXT_TYPES
+
+
+def canonical_name(name: str) -> str:
+    """A header name in Go's canonical form, which events use: ``accept-encoding`` gives ``Accept-Encoding``."""
+    return "-".join([part.capitalize() for part in name.split("-")])
+
+
+def decode_as_gateway(raw: bytes) -> str:
+    """Bytes from the wire as they appear in an event's JSON.
+
+    The gateway is written in Go, whose encoding/json writes U+FFFD for each byte that is not UTF-8.
+    """
+    return replace_surrogates(raw.decode("utf-8", "surrogateescape"))
+
+
+def replace_surrogates(text: str) -> str:
+    """``text`` with U+FFFD in place of each lone surrogate, as Go's JSON decoder reads it."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def decode_header(raw: bytes) -> str:
+    """A header value that an application sent, as text: UTF-8 where it is that, otherwise latin-1."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")

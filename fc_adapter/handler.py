@@ -1,0 +1,175 @@
+"""``wrap()`` and the Handler that it makes: detection, the hops of an invocation, and the instance's hooks."""
+
+from __future__ import annotations
+
+from .application import detect_interface, load_app
+from .contract.request import load_event, parse_event
+from .contract.response import build_result
+from .errors import ConfigError, EventError
+from .messages import Response
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    OtherEventHandler = Callable[[Any, Any], Any]
+
+
+def wrap(
+    app: Any,
+    *,
+    interface: str = "auto",
+    base_path: str = "",
+    split_query: Iterable[str] | bool = (),
+    text_types: Iterable[str] = (),
+    on_error: str = "respond",
+    on_other_event: OtherEventHandler | None = None,
+) -> Handler:
+    """Make the handler that Function Compute calls out of a WSGI or ASGI application.
+
+    - ``app``: the application, or its name as ``"package.module:attribute"``.
+    - ``interface``: ``"wsgi"``, ``"asgi"``, or ``"auto"`` to read it off the app.
+    - ``base_path``: a path prefix such as ``"/api"`` that the app does not know of. It becomes SCRIPT_NAME (WSGI) or
+      ``root_path`` (ASGI) of the requests whose path lies under it.
+    - ``split_query``: names of query parameters whose value is split at its commas into repeats; True for all.
+      The platform joins ``?tag=a&tag=b`` into ``tag=a,b``, and only you know which commas were there before.
+    - ``text_types``: further media types that may travel as text; others travel as Base64 when they are not text.
+      The client gets the same bytes either way.
+    - ``on_error``: ``"respond"`` answers what the app raises with a plain 500, ``"raise"`` lets it out, which makes
+      it a function error (the client gets 502, the platform's alarms count it).
+    - ``on_other_event``: called as ``on_other_event(event, context)``, with what the platform passed, for events that
+      are not HTTP (timers, queues); its return value is the handler's. Without it they raise EventError.
+
+    Raises ConfigError, which names the value and the choices, for a wrong option or an app that is none.
+    """
+    if isinstance(app, str):
+        app = load_app(app)
+    if isinstance(app, Handler):
+        raise ConfigError("the app is wrapped already: it is what wrap() returned")
+    _check_choice("interface", interface, ("auto", "wsgi", "asgi"))
+    _check_choice("on_error", on_error, ("respond", "raise"))
+    if on_other_event is not None and not callable(on_other_event):
+        raise ConfigError(f"on_other_event must be a function of (event, context) or None, got {on_other_event!r}")
+    base_path = _parse_base_path(base_path)
+    if interface == "auto":
+        interface = detect_interface(app)
+    elif not callable(app):
+        raise ConfigError(f"the app must be callable, got {app!r:.100}")
+    from .wsgi import Server
+
+    return Handler(
+        Server(app, base_path=base_path),
+        split_query=split_query if isinstance(split_query, bool) else _parse_names("split_query", split_query),
+        text_types=_parse_text_types(text_types),
+        raise_errors=on_error == "raise",
+        on_other_event=on_other_event,
+    )
+
+
+class Handler:
+    """A function's handler: ``handler(event, context)`` on FC 3.0, ``handler(environ, start_response)`` on FC 2.0.
+
+    Made by ``wrap()``. Name ``initialize`` and ``pre_stop`` as the function's Initializer and PreStop hooks.
+    """
+
+    def __init__(
+        self,
+        server: Any,
+        *,
+        split_query: frozenset[str] | bool,
+        text_types: frozenset[str],
+        raise_errors: bool,
+        on_other_event: OtherEventHandler | None,
+    ) -> None:
+        self._server = server
+        self._split_query = split_query
+        self._text_types = text_types
+        self._raise_errors = raise_errors
+        self._on_other_event = on_other_event
+
+    def __call__(self, event: Any, context: Any = None) -> Any:
+        """Serve one invocation: ``bytes`` of JSON and the platform's context in, a result ``dict`` out.
+
+        ``event`` may also be ``str``, ``bytearray`` or a parsed ``dict``; ``context`` may be None. Raises EventError
+        for an event that is not HTTP (without ``on_other_event``), and the app's errors with ``on_error="raise"``.
+        """
+        if callable(context):
+            return self._server.respond_wsgi(event, context)
+        try:
+            fields = load_event(event)
+        except EventError:
+            if self._on_other_event is None:
+                raise
+            return self._on_other_event(event, context)
+        request_id = _request_id(fields, context)
+        try:
+            request = parse_event(fields, split_query=self._split_query)
+            extras = {"fc.event": fields, "fc.context": context, "fc.request_id": request_id}
+            response = self._server.respond(request, extras)
+            return build_result(response, method=request.method, text_types=self._text_types)
+        except Exception as error:
+            if self._raise_errors:
+                raise
+            return build_result(_answer_error(error, request_id))
+
+    def initialize(self, context: Any = None) -> None:
+        """The Initializer hook (``index.initialize``): prepare the instance before its first request."""
+        self._server.initialize()
+
+    def pre_stop(self, context: Any = None) -> None:
+        """The PreStop hook (``index.pre_stop``): let go of what the instance holds."""
+        self._server.pre_stop()
+
+
+def _answer_error(error: Exception, request_id: str) -> Response:
+    """A page that tells the client nothing of the app, and a log record that tells all."""
+    from logging import getLogger
+
+    status, body = 500, "Internal Server Error"
+    if isinstance(error, EventError):
+        status, body = 400, f"Bad Request: {error}"
+    getLogger("fc_adapter").error(
+        "request %s failed with %s: %s", request_id or "(no id)", type(error).__name__, error, exc_info=error
+    )
+    return Response(status, (("Content-Type", "text/plain; charset=utf-8"),), body.encode("utf-8"))
+
+
+def _request_id(event: dict[str, Any], context: Any) -> str:
+    request_id = getattr(context, "request_id", None)
+    if not request_id:
+        request_context = event.get("requestContext")
+        request_id = request_context.get("requestId") if isinstance(request_context, dict) else None
+    return request_id if isinstance(request_id, str) else ""
+
+
+def _check_choice(option: str, value: object, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ConfigError(f"{option} must be {' or '.join(map(repr, choices))}, got {value!r}")
+
+
+def _parse_base_path(base_path: str) -> str:
+    if not isinstance(base_path, str) or (base_path and not base_path.startswith("/")):
+        raise ConfigError(f"base_path must be '' or a path that begins with '/', such as '/api', got {base_path!r}")
+    return base_path.rstrip("/")
+
+
+def _parse_names(option: str, names: Iterable[str]) -> frozenset[str]:
+    if isinstance(names, str):
+        raise ConfigError(f"{option} must be a collection of strings, got the string {names!r}; write ({names!r},)")
+    try:
+        parsed = frozenset(names)
+    except TypeError:
+        raise ConfigError(f"{option} must be a collection of strings, got {names!r}") from None
+    for name in parsed:
+        if not isinstance(name, str):
+            raise ConfigError(f"{option} must be a collection of strings, got {name!r} in it")
+    return parsed
+
+
+def _parse_text_types(text_types: Iterable[str]) -> frozenset[str]:
+    parsed = frozenset(map(str.lower, _parse_names("text_types", text_types)))
+    for media_type in parsed:
+        if media_type.count("/") != 1 or ";" in media_type:
+            raise ConfigError(f"text_types takes media types such as 'application/graphql', got {media_type!r}")
+    return parsed

@@ -1,0 +1,99 @@
+"""Request and Response: the two values that every part of the package exchanges.
+
+Both are immutable, and know nothing of events, WSGI or ASGI. Headers are ordered ``(name, value)`` pairs of text,
+never a dict, so that repeated names survive. Text stands for the bytes on the wire by UTF-8.
+"""
+
+from __future__ import annotations
+
+from collections import namedtuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    # `typing` costs a cold start more than the rest of this package; type checkers alone see these two.
+    from typing import NamedTuple
+
+    Pairs = tuple[tuple[str, str], ...]
+
+    class _RequestFields(NamedTuple):
+        method: str
+        raw_path: str
+        query: Pairs
+        headers: Pairs
+        body: bytes
+        scheme: str
+        http_version: str
+        client: str
+        server: tuple[str, int]
+
+    class _ResponseFields(NamedTuple):
+        status: int
+        headers: Pairs
+        body: bytes
+
+else:
+    _RequestFields = namedtuple(
+        "_RequestFields", "method raw_path query headers body scheme http_version client server"
+    )
+    _ResponseFields = namedtuple("_ResponseFields", "status headers body")
+
+
+class Request(_RequestFields):
+    """An HTTP request.
+
+    - ``method`` (str): ``"GET"``.
+    - ``raw_path`` (str): the path as it is on the wire: percent-encoded ASCII that begins with ``/``, without a query.
+    - ``query`` (tuple of (str, str)): decoded names and values, in order.
+    - ``headers`` (tuple of (str, str)): names in the sender's letter case. ``Content-Length``, when there is one, is
+      the length of ``body``; ``Transfer-Encoding`` does not occur.
+    - ``body`` (bytes): decoded from whatever carried it.
+    - ``scheme`` (str): ``"http"`` or ``"https"``.
+    - ``http_version`` (str): ``"1.1"``.
+    - ``client`` (str): the peer's IP address, or ``""`` when it is unknown.
+    - ``server`` (tuple of (str, int)): the host name and port that were addressed.
+    """
+
+    __slots__ = ()
+
+    @property
+    def query_string(self) -> str:
+        """``query``, percent-encoded (str, ASCII). A space is written ``%20``, which every parser reads alike."""
+        if not self.query:
+            return ""
+        from urllib.parse import quote
+
+        return "&".join(
+            f"{quote(name, safe=_QUERY_SAFE)}={quote(value, safe=_QUERY_SAFE)}" for name, value in self.query
+        )
+
+    @property
+    def path_bytes(self) -> bytes:
+        """``raw_path`` with its escapes decoded (bytes)."""
+        if "%" not in self.raw_path:
+            return self.raw_path.encode("ascii")
+        from urllib.parse import unquote_to_bytes
+
+        return unquote_to_bytes(self.raw_path)
+
+
+# What RFC 3986 section 3.4 lets stand in a query, less the characters that form parsers take apart.
+_QUERY_SAFE = "/:,@!$'()*"
+
+
+class Response(_ResponseFields):
+    """An HTTP response, complete.
+
+    - ``status`` (int): 100 to 999.
+    - ``headers`` (tuple of (str, str)): in the order in which the application gave them.
+    - ``body`` (bytes).
+    """
+
+    __slots__ = ()
+
+
+def get_header(headers: Pairs, name: str) -> str | None:
+    """The first value of the header ``name`` (lower case), or None when it is absent."""
+    for key, value in headers:
+        if key.lower() == name:
+            return value
+    return None
