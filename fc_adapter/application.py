@@ -21,38 +21,47 @@ _ASGI_NAMES = ("scope",)
 _HINT = "If it is one all the same, say so: wrap(app, interface='wsgi') or wrap(app, interface='asgi')"
 
 
-def load_app(name: str) -> Any:
+class NotFoundError(ConfigError):
+    """A name that leads nowhere."""
+
+
+def load_object(name: str) -> Any:
     """The object that ``"package.module:attribute"`` names; the attribute may be dotted.
 
-    Raises ConfigError when there is no such module or attribute. What the module's own code raises comes out as it is.
+    Raises NotFoundError when there is no such module or attribute, which then lists what there is. What the module's
+    own code raises comes out as it is.
     """
     from importlib import import_module
 
     module_name, colon, attribute = name.partition(":")
     if not (colon and attribute and all(map(str.isidentifier, module_name.split(".")))):
-        raise ConfigError(
-            f"cannot import the app {name!r}: expected 'package.module:attribute', such as 'mysite.wsgi:app'"
-        )
+        raise NotFoundError(f"cannot import {name!r}: expected 'package.module:attribute', such as 'mysite.wsgi:app'")
     try:
         found = import_module(module_name)
     except ModuleNotFoundError as error:
         # A module that the app itself fails to import is the app's error.
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
             raise
-        raise ConfigError(f"cannot import the app {name!r}: there is no module named {error.name!r}") from error
+        raise NotFoundError(f"cannot import {name!r}: there is no module named {error.name!r}") from error
     for part in attribute.split("."):
         try:
             found = getattr(found, part)
         except AttributeError:
-            raise ConfigError(f"cannot import the app {name!r}: {missing_attribute(found, part)}") from None
+            raise NotFoundError(f"cannot import {name!r}: {_missing_attribute(found, part)}") from None
     return found
 
 
-def missing_attribute(owner: object, name: str) -> str:
+def _missing_attribute(owner: object, name: str) -> str:
     """A sentence saying that ``owner`` has no attribute ``name``, and what it has."""
     public = [key for key in getattr(owner, "__dict__", ()) if not key.startswith("_")]
     names = ", ".join(public[:20]) or "nothing public"
     return f"{getattr(owner, '__name__', type(owner).__name__)!r} has no {name!r}; it has: {names}"
+
+
+def names_its_interface(app: Any) -> bool:
+    """Whether the parameters of ``app`` have the names that PEP 3333 or ASGI give them, so that it is surely an app."""
+    signature = _read_signature(app)
+    return signature is not None and signature[0][:1] in [(name,) for name in (*_WSGI_NAMES, *_ASGI_NAMES)]
 
 
 def detect_interface(app: Any) -> str:
@@ -78,8 +87,8 @@ def detect_interface(app: Any) -> str:
             return "wsgi"
         if required == 3:
             return "asgi"
-        if is_open and not names:
-            raise ConfigError(f"cannot tell whether {_describe(app)} is WSGI or ASGI: it takes any arguments. {_HINT}")
+        if is_open and not names:  # a decorator that hides its app; those of ASGI apps are coroutine functions
+            return "wsgi"
     kind = "a coroutine function" if flags & _CO_COROUTINE else "a callable"
     raise ConfigError(
         f"the app is {_describe(app)}, {kind} with the parameters ({', '.join(names)}); expected WSGI, "
@@ -118,7 +127,7 @@ def _read_signature(function: Any, bound: int = 0) -> tuple[tuple[str, ...], int
             continue
         code = getattr(function, "__code__", None)
         if code is None:
-            function = function.__call__
+            function = getattr(function, "__wrapped__", None) or function.__call__
             if isinstance(function, MethodWrapperType):
                 return None
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .application import detect_interface, load_app
+from .application import detect_interface, load_object
 from .contract.request import load_event, parse_event
 from .contract.response import build_result
 from .errors import ConfigError, EventError
@@ -44,7 +44,7 @@ def wrap(
     Raises ConfigError, which names the value and the choices, for a wrong option or an app that is none.
     """
     if isinstance(app, str):
-        app = load_app(app)
+        app = load_object(app)
     if isinstance(app, Handler):
         raise ConfigError("the app is wrapped already: it is what wrap() returned")
     _check_choice("interface", interface, ("auto", "wsgi", "asgi"))

@@ -27,7 +27,7 @@ from .rules import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
     from typing import Any, Union
 
     from ..messages import Pairs
@@ -75,21 +75,18 @@ def parse_event(event: object, *, split_query: SplitQuery = ()) -> Request:
     http = _mapping(context, "http", "requestContext.")
     if http or "httpMethod" not in event:
         method = _text(http, "method", "requestContext.http.")
-        raw_path = _text(event, "rawPath")
-        if raw_path:
-            raw_path = _wire_path(raw_path, keep="%")
-        else:
-            raw_path = _wire_path(_text(http, "path", "requestContext.http."))
+        encoded = _text(event, "rawPath")
+        raw_path = wire_path(encoded or _text(http, "path", "requestContext.http."), encoded=bool(encoded))
     else:
         # API Gateway does not say whether its path is decoded. Read as encoded, a path is wrong only where a decoded
         # one holds a literal percent sign; read as decoded, it is wrong wherever an encoded one holds an escape.
         method = _text(event, "httpMethod")
-        raw_path = _wire_path(_text(event, "path"), keep="%")
+        raw_path = wire_path(_text(event, "path"), encoded=True)
     if not method or " " in method or not (method.isascii() and method.isprintable()):
         raise _malformed("requestContext.http.method" if http else "httpMethod", "an HTTP method", method)
 
     body = _parse_body(event)
-    headers, host, forwarded_proto = _parse_headers(_mapping(event, "headers"), len(body))
+    headers, host, forwarded_proto = _parse_headers(_mapping(event, "headers").items(), len(body))
     scheme = forwarded_proto if forwarded_proto in ("http", "https") else "https"
     return Request(
         method,
@@ -101,6 +98,44 @@ def parse_event(event: object, *, split_query: SplitQuery = ()) -> Request:
         _http_version(_text(http, "protocol", "requestContext.http.")),
         _text(http, "sourceIp", "requestContext.http."),
         _server(_text(context, "domainName", "requestContext."), host, scheme),
+    )
+
+
+def read_request(
+    method: str,
+    target: str,
+    headers: Iterable[tuple[str, str]] = (),
+    body: bytes = b"",
+    *,
+    scheme: str = "https",
+    http_version: str = "1.1",
+    client: str = "",
+) -> Request:
+    """The request that a client sent, as the gateway reads it off the wire.
+
+    ``target`` is a path with its query (``"/a%20b?x=1"``) or an absolute URL, whose scheme and host then count.
+    ``headers`` are pairs of text; Content-Length is stated anew when there is one or a body, and Transfer-Encoding
+    left out, as in a Request that comes from an event. Raises ValueError for a URL or header that is none.
+    """
+    from urllib.parse import urlsplit
+
+    if not target.startswith("/"):
+        parts = urlsplit(target)
+        scheme = parts.scheme
+        headers = [("Host", parts.netloc), *(header for header in headers if header[0].lower() != "host")]
+        target = parts.path + (f"?{parts.query}" if parts.query else "")
+    raw_path, _, query_string = target.partition("#")[0].partition("?")
+    kept, host, _ = _parse_headers(headers, len(body))
+    return Request(
+        method,
+        wire_path(raw_path, encoded=True),
+        parse_query_string(query_string),
+        kept,
+        body,
+        scheme,
+        http_version,
+        client,
+        _server("", host, scheme),
     )
 
 
@@ -145,7 +180,7 @@ def build_event(request: Request, *, account_id: str = "", request_id: str = "",
 # ---- headers ---------------------------------------------------------------------------------------------------------
 
 
-def _parse_headers(raw: Event, body_length: int) -> tuple[Pairs, str, str]:
+def _parse_headers(raw: Iterable[tuple[str, str]], body_length: int) -> tuple[Pairs, str, str]:
     """The headers for the application, and the values of Host and X-Forwarded-Proto (``""`` when absent).
 
     The event's Content-Length counts the bytes on the wire before the gateway had them, so it is stated anew;
@@ -154,7 +189,7 @@ def _parse_headers(raw: Event, body_length: int) -> tuple[Pairs, str, str]:
     headers = []
     host = forwarded_proto = ""
     has_length = False
-    for name, value in raw.items():
+    for name, value in raw:
         if not (type(name) is type(value) is str and name.isascii() and value.isascii()):
             _check_pair("headers", name, value)
         key = name.lower()
@@ -205,18 +240,19 @@ def _server(domain: str, host: str, scheme: str) -> tuple[str, int]:
 # ---- path and query --------------------------------------------------------------------------------------------------
 
 
-def _wire_path(path: str, keep: str = "") -> str:
-    """``path`` as a request line could hold it.
+def wire_path(path: str, *, encoded: bool) -> str:
+    """``path`` as a request line could hold it: ASCII without spaces, ``?`` and ``#``, from ``/`` on.
 
-    ``keep="%"`` says that it is percent-encoded already; even so, hand-made events hold spaces and text in it.
+    ``encoded`` says that its escapes are escapes; even so, hand-made events hold spaces and plain text in it.
     """
     if not path.startswith("/"):
         path = "/" + path
-    if (keep or "%" not in path) and path.isascii() and path.isprintable() and not any(c in path for c in " ?#"):
+    if (encoded or "%" not in path) and path.isascii() and path.isprintable() and not any(c in path for c in " ?#"):
         return path
     from urllib.parse import quote
 
-    return quote(path.encode("utf-8"), safe="/!\"$&'()*+,:;<=>@[\\]^`{|}~" + keep)
+    safe = "/!\"$&'()*+,:;<=>@[\\]^`{|}~"
+    return quote(path.encode("utf-8", "surrogateescape"), safe=f"{safe}%" if encoded else safe)
 
 
 def _parse_query(parameters: Event, split: SplitQuery) -> Pairs:

@@ -1,0 +1,68 @@
+"""From what a user types, ``index:handler``, to the handler function."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..application import NotFoundError, detect_interface, load_object, names_its_interface
+from ..errors import ConfigError
+from ..handler import Handler, wrap
+
+
+class Target(NamedTuple):
+    """Where a handler is: ``directory`` is the code directory, ``module`` and ``attribute`` are names in it."""
+
+    directory: Path
+    module: str
+    attribute: str
+
+
+def parse_target(text: str) -> Target:
+    """Read ``index:handler``, FC's own ``index.handler``, or ``path/to/index.py:handler``.
+
+    The code directory is that of the path, or the current one. Raises NotFoundError for anything else.
+    """
+    place, colon, attribute = text.rpartition(":")
+    if text.endswith(".py"):
+        place, attribute = text, "handler"
+    elif not colon:
+        place, _, attribute = text.rpartition(".")
+    directory, name = os.path.split(place)
+    if place.endswith(".py"):
+        if not Path(place).is_file():
+            raise NotFoundError(f"cannot load {text!r}: there is no file {place!r}")
+        name = name[: -len(".py")]
+    if not name or not attribute:
+        raise NotFoundError(f"cannot load {text!r}: expected index:handler, index.handler or path/to/index.py:handler")
+    return Target(Path(directory or ".").resolve(), name, attribute)
+
+
+def load_target(target: Target) -> Callable[..., Any]:
+    """Import the handler as the platform does: from the code directory, which is also the current directory.
+
+    A bare WSGI or ASGI application is wrapped. Raises NotFoundError when there is no such name, ConfigError when it
+    is nothing that can handle events, and whatever the module itself raises.
+    """
+    if not target.directory.is_dir():
+        raise NotFoundError(f"cannot load {target.module}:{target.attribute}: no directory {str(target.directory)!r}")
+    os.chdir(target.directory)
+    sys.path.insert(0, str(target.directory))
+    try:
+        found = load_object(f"{target.module}:{target.attribute}")
+    except NotFoundError as error:
+        raise NotFoundError(f"{error} (looked from {target.directory})") from None
+    if not callable(found):
+        raise ConfigError(f"{target.module}:{target.attribute} is of type {type(found).__name__}, which is no handler")
+    handler: Callable[..., Any] = found
+    if isinstance(handler, Handler) or not names_its_interface(handler):
+        return handler
+    print(
+        f"note: {target.module}:{target.attribute} is a bare {detect_interface(handler).upper()} app, wrapped for this "
+        "run; to deploy it, write handler = fc_adapter.wrap(app)",
+        file=sys.stderr,
+    )
+    return wrap(handler)

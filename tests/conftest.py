@@ -1,0 +1,72 @@
+"""What many tests share: the platform's recorded events, and a factory of others."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("suite", deadline=None, max_examples=200)
+settings.load_profile("suite")
+
+EVENTS = Path(__file__).parent / "data" / "events"
+HTTP_EVENTS = ["api_gateway", "get_no_body", "invoke_api", "post_form", "post_json"]
+
+
+def read_event(name):
+    """The bytes of one recorded event."""
+    return (EVENTS / f"{name}.json").read_bytes()
+
+
+def make_event(
+    *,
+    method="GET",
+    raw_path="/",
+    headers=None,
+    query=None,
+    body="",
+    is_base64=False,
+    request_id="1-event",
+    domain="demo.cn-hangzhou.fcapp.run",
+    source_ip="11.11.11.11",
+    protocol="HTTP/1.1",
+    **fields,
+):
+    """The event of an HTTP trigger (a dict), with any field replaced."""
+    return {
+        "version": "v1",
+        "rawPath": raw_path,
+        "headers": headers or {},
+        "queryParameters": query or {},
+        "body": body,
+        "isBase64Encoded": is_base64,
+        "requestContext": {
+            "accountId": "123456",
+            "domainName": domain,
+            "domainPrefix": domain.partition(".")[0],
+            "http": {
+                "method": method,
+                "path": raw_path,
+                "protocol": protocol,
+                "sourceIp": source_ip,
+                "userAgent": "",
+            },
+            "requestId": request_id,
+            "time": "2023-09-05T06:41:11Z",
+            "timeEpoch": "1693896071895",
+        },
+        **fields,
+    }
+
+
+def dump(event):
+    """An event as the platform passes it."""
+    return json.dumps(event).encode()
+
+
+@pytest.fixture(params=HTTP_EVENTS)
+def http_event(request):
+    """Each recorded HTTP event, as bytes."""
+    return read_event(request.param)
