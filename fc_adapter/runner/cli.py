@@ -162,7 +162,7 @@ def _read_arguments(options: argparse.Namespace) -> Request:
         defaults += [("Content-Length", ""), ("Content-Type", "application/x-www-form-urlencoded")]
     headers = [header for header in defaults if get_header(tuple(given), header[0].lower()) is None] + given
     try:
-        return read_request(method, url, headers, body, client="127.0.0.1")
+        return read_request(method.upper(), url, headers, body, client="127.0.0.1")
     except ValueError as error:
         raise _UsageError(str(error)) from error
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..application import NotFoundError, detect_interface, load_object, names_its_interface
-from ..errors import ConfigError
 from ..handler import Handler, wrap
 
 
@@ -44,8 +43,8 @@ def parse_target(text: str) -> Target:
 def load_target(target: Target) -> Callable[..., Any]:
     """Import the handler as the platform does: from the code directory, which is also the current directory.
 
-    A bare WSGI or ASGI application is wrapped. Raises NotFoundError when there is no such name, ConfigError when it
-    is nothing that can handle events, and whatever the module itself raises.
+    A bare WSGI or ASGI application is wrapped. Raises NotFoundError when there is no such name or it is no handler,
+    and whatever the module itself raises.
     """
     if not target.directory.is_dir():
         raise NotFoundError(f"cannot load {target.module}:{target.attribute}: no directory {str(target.directory)!r}")
@@ -56,7 +55,9 @@ def load_target(target: Target) -> Callable[..., Any]:
     except NotFoundError as error:
         raise NotFoundError(f"{error} (looked from {target.directory})") from None
     if not callable(found):
-        raise ConfigError(f"{target.module}:{target.attribute} is of type {type(found).__name__}, which is no handler")
+        raise NotFoundError(
+            f"{target.module}:{target.attribute} is of type {type(found).__name__}, which is no handler"
+        )
     handler: Callable[..., Any] = found
     if isinstance(handler, Handler) or not names_its_interface(handler):
         return handler
