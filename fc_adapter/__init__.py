@@ -1,8 +1,35 @@
 """Run any WSGI or ASGI app on Alibaba Cloud Function Compute: ``handler = fc_adapter.wrap(app)``."""
 
-from .errors import AdapterError, AppError, ConfigError, EventError
+from __future__ import annotations
+
+from .errors import AdapterError, AppError, ConfigError, DeadlineError, EventError
 from .handler import Handler, wrap
+from .invocation import Invocation, current_invocation
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .logs import RequestIdFilter
 
 __version__ = "0.1.0"
 
-__all__ = ["AdapterError", "AppError", "ConfigError", "EventError", "Handler", "wrap"]
+__all__ = [
+    "AdapterError",
+    "AppError",
+    "ConfigError",
+    "DeadlineError",
+    "EventError",
+    "Handler",
+    "Invocation",
+    "RequestIdFilter",
+    "current_invocation",
+    "wrap",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load ``RequestIdFilter``, which needs ``logging``, when it is asked for."""
+    if name == "RequestIdFilter":
+        from .logs import RequestIdFilter
+
+        return RequestIdFilter
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

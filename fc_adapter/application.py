@@ -96,6 +96,14 @@ def detect_interface(app: Any) -> str:
     )
 
 
+def is_double_callable(app: Any) -> bool:
+    """Whether an ASGI app is one of ASGI 2: ``app(scope)`` gives a function of ``(receive, send)``."""
+    if isinstance(app, type):
+        return not hasattr(app, "__await__")
+    signature = _read_signature(app)
+    return signature is not None and signature[0][1:] == () and not signature[2] and not signature[3] & _CO_COROUTINE
+
+
 def _detect_class(app: type) -> str:
     """A class can be an application whose instances are one response each (PEP 3333 shows one, ASGI 2 demands it)."""
     signature = _read_signature(vars(app).get("__init__", app), bound=1)

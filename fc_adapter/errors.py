@@ -17,3 +17,7 @@ class ConfigError(AdapterError, ValueError):
 
 class AppError(AdapterError, RuntimeError):
     """The wrapped application broke WSGI, ASGI or HTTP: the application's mistake."""
+
+
+class DeadlineError(AppError):
+    """The application had not answered when the function's timeout came close."""

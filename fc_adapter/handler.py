@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from .application import detect_interface, load_object
+from .application import detect_interface, is_double_callable, load_object
 from .contract.request import load_event, parse_event
 from .contract.response import build_result
-from .errors import ConfigError, EventError
+from .errors import ConfigError, DeadlineError, EventError
+from .invocation import Invocation, enter
 from .messages import Response
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
+
+    from .asgi import Server as ASGIServer
+    from .wsgi import Server as WSGIServer
 
     OtherEventHandler = Callable[[Any, Any], Any]
 
@@ -20,16 +24,21 @@ def wrap(
     app: Any,
     *,
     interface: str = "auto",
+    lifespan: str = "auto",
     base_path: str = "",
     split_query: Iterable[str] | bool = (),
     text_types: Iterable[str] = (),
     on_error: str = "respond",
     on_other_event: OtherEventHandler | None = None,
+    background_timeout: float = 10.0,
+    deadline_margin: float | None = None,
 ) -> Handler:
     """Make the handler that Function Compute calls out of a WSGI or ASGI application.
 
     - ``app``: the application, or its name as ``"package.module:attribute"``.
     - ``interface``: ``"wsgi"``, ``"asgi"``, or ``"auto"`` to read it off the app.
+    - ``lifespan`` (ASGI): ``"on"`` runs the app's startup and shutdown, ``"off"`` does not, ``"auto"`` does unless the
+      app does not know the protocol.
     - ``base_path``: a path prefix such as ``"/api"`` that the app does not know of. It becomes SCRIPT_NAME (WSGI) or
       ``root_path`` (ASGI) of the requests whose path lies under it.
     - ``split_query``: names of query parameters whose value is split at its commas into repeats; True for all.
@@ -40,6 +49,11 @@ def wrap(
       it a function error (the client gets 502, the platform's alarms count it).
     - ``on_other_event``: called as ``on_other_event(event, context)``, with what the platform passed, for events that
       are not HTTP (timers, queues); its return value is the handler's. Without it they raise EventError.
+    - ``background_timeout`` (ASGI, seconds): how long to wait for the asyncio tasks that a request has started, since
+      the platform freezes the instance once the handler returns; 0 waits for none.
+    - ``deadline_margin`` (ASGI, seconds): how long before the function's timeout the app is cancelled and the client
+      answered with 504, the log saying where the app was; None leaves it to the platform. Code that blocks the event
+      loop cannot be cancelled.
 
     Raises ConfigError, which names the value and the choices, for a wrong option or an app that is none.
     """
@@ -48,6 +62,7 @@ def wrap(
     if isinstance(app, Handler):
         raise ConfigError("the app is wrapped already: it is what wrap() returned")
     _check_choice("interface", interface, ("auto", "wsgi", "asgi"))
+    _check_choice("lifespan", lifespan, ("auto", "on", "off"))
     _check_choice("on_error", on_error, ("respond", "raise"))
     if on_other_event is not None and not callable(on_other_event):
         raise ConfigError(f"on_other_event must be a function of (event, context) or None, got {on_other_event!r}")
@@ -56,10 +71,33 @@ def wrap(
         interface = detect_interface(app)
     elif not callable(app):
         raise ConfigError(f"the app must be callable, got {app!r:.100}")
-    from .wsgi import Server
+    _check_seconds("background_timeout", background_timeout)
+    server: WSGIServer | ASGIServer
+    if interface == "wsgi":
+        if lifespan == "on" or deadline_margin is not None:
+            raise ConfigError("lifespan='on' and deadline_margin are for ASGI apps: WSGI can do neither")
+        from .wsgi import Server as WSGIServer
 
+        server = WSGIServer(app, base_path=base_path)
+    else:
+        if deadline_margin is not None:
+            _check_seconds("deadline_margin", deadline_margin)
+        if is_double_callable(app):
+            from asgiref.compatibility import double_to_single_callable
+
+            app = double_to_single_callable(app)  # type: ignore[no-untyped-call]
+        from .asgi import Server as ASGIServer
+
+        server = ASGIServer(
+            app,
+            base_path=base_path,
+            lifespan=lifespan,
+            background_timeout=background_timeout,
+            deadline_margin=deadline_margin,
+            raise_errors=on_error == "raise",
+        )
     return Handler(
-        Server(app, base_path=base_path),
+        server,
         split_query=split_query if isinstance(split_query, bool) else _parse_names("split_query", split_query),
         text_types=_parse_text_types(text_types),
         raise_errors=on_error == "raise",
@@ -75,7 +113,7 @@ class Handler:
 
     def __init__(
         self,
-        server: Any,
+        server: WSGIServer | ASGIServer,
         *,
         split_query: frozenset[str] | bool,
         text_types: frozenset[str],
@@ -95,23 +133,33 @@ class Handler:
         for an event that is not HTTP (without ``on_other_event``), and the app's errors with ``on_error="raise"``.
         """
         if callable(context):
-            return self._server.respond_wsgi(event, context)
+            return self._call_wsgi(event, context)
         try:
             fields = load_event(event)
         except EventError:
             if self._on_other_event is None:
                 raise
             return self._on_other_event(event, context)
-        request_id = _request_id(fields, context)
+        invocation = Invocation(fields, context, _request_id(fields, context))
+        previous = enter(invocation)
         try:
             request = parse_event(fields, split_query=self._split_query)
-            extras = {"fc.event": fields, "fc.context": context, "fc.request_id": request_id}
-            response = self._server.respond(request, extras)
+            response = self._server.respond(request, invocation)
             return build_result(response, method=request.method, text_types=self._text_types)
         except Exception as error:
             if self._raise_errors:
                 raise
-            return build_result(_answer_error(error, request_id))
+            return build_result(_answer_error(error, invocation.request_id))
+        finally:
+            enter(previous)
+
+    def _call_wsgi(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """FC 2.0 calls an HTTP function as a WSGI application, with its context in the environ."""
+        context = environ.get("fc.context")
+        environ["fc.request_id"] = _request_id({}, context)
+        # It stays the current one until the next call, since the body is iterated after this has returned.
+        enter(Invocation(None, context, environ["fc.request_id"]))
+        return self._server.respond_wsgi(environ, start_response)
 
     def initialize(self, context: Any = None) -> None:
         """The Initializer hook (``index.initialize``): prepare the instance before its first request."""
@@ -129,6 +177,8 @@ def _answer_error(error: Exception, request_id: str) -> Response:
     status, body = 500, "Internal Server Error"
     if isinstance(error, EventError):
         status, body = 400, f"Bad Request: {error}"
+    elif isinstance(error, DeadlineError):
+        status, body = 504, "Gateway Timeout"
     getLogger("fc_adapter").error(
         "request %s failed with %s: %s", request_id or "(no id)", type(error).__name__, error, exc_info=error
     )
@@ -146,6 +196,11 @@ def _request_id(event: dict[str, Any], context: Any) -> str:
 def _check_choice(option: str, value: object, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise ConfigError(f"{option} must be {' or '.join(map(repr, choices))}, got {value!r}")
+
+
+def _check_seconds(option: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
+        raise ConfigError(f"{option} must be a number of seconds from 0 up, got {value!r}")
 
 
 def _parse_base_path(base_path: str) -> str:

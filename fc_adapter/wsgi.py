@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
+    from .invocation import Invocation
     from .messages import Pairs
 
     Environ = dict[str, Any]
@@ -28,10 +29,10 @@ class Server:
         self._app = app
         self._base_path = base_path.encode("utf-8").decode("latin-1")
 
-    def respond(self, request: Request, extras: Environ) -> Response:
-        """Run one request. ``extras`` go into the environ as they are. Raises what the app raises, and AppError."""
+    def respond(self, request: Request, invocation: Invocation) -> Response:
+        """Run one request. Raises what the app raises, and AppError."""
         environ = build_environ(request, base_path=self._base_path)
-        environ.update(extras)
+        environ["fc.event"], environ["fc.context"], environ["fc.request_id"] = invocation
         return call(self._app, environ)
 
     def respond_wsgi(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:

@@ -5,6 +5,7 @@ may return. ``parse_result(build_result(response))`` equals ``response`` but for
 
 - repeated headers other than Set-Cookie arrive as one, joined with ``, ``, and every Set-Cookie after the first in
   another letter case (which no client can tell from the first);
+- white space around a header's value, which is no part of it, and the letter case of Content-Type do not arrive;
 - hop-by-hop headers, Content-Length and what the platform reserves (``rules.RESERVED_RESPONSE_HEADERS``) do not arrive;
 - the body of a response that may not have one does not arrive: to HEAD, and of status 1xx, 204 and 304;
 - a body without Content-Type arrives as ``application/octet-stream``, no body without Content-Type as
@@ -69,12 +70,16 @@ def build_result(response: Response, *, method: str = "GET", text_types: Collect
             raise AppError(f"the app sent CR, LF or NUL in the value of the header {name!r}: {value[:80]!r}")
         if key in _NOT_RETURNED:
             continue
+        value = value.strip(" \t")  # RFC 9110 section 5.5: no part of the value
         if key == "set-cookie":
             headers[_cookie_name(cookies)] = value
             cookies += 1
         elif key in spelling:
             headers[spelling[key]] += f", {value}"
         else:
+            if key == "content-type":
+                # Whether the platform finds it in another letter case is not known.
+                name = "Content-Type"
             spelling[key] = name
             headers[name] = value
 

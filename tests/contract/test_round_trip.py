@@ -113,7 +113,8 @@ def as_the_client_gets_it(response, method):
     for name, value in response.headers:
         key = name.lower()
         if key not in RESERVED | HOP_BY_HOP and not key.startswith("x-fc-"):
-            headers.append((first_spelling.setdefault(key, name), value))
+            name = "Content-Type" if key == "content-type" else name
+            headers.append((first_spelling.setdefault(key, name), value.strip(" \t")))
     cookies = [("set-cookie", value) for name, value in headers if name.lower() == "set-cookie"]
     others = joined([header for header in headers if header[0].lower() != "set-cookie"], ", ")
     if "content-type" not in first_spelling:

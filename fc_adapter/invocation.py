@@ -1,0 +1,64 @@
+"""The invocation that is being served, for code that is not handed it: ``fc_adapter.current_invocation()``."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from contextvars import ContextVar
+    from typing import Any, NamedTuple
+
+    class _InvocationFields(NamedTuple):
+        event: Any
+        context: Any
+        request_id: str
+
+else:
+    _InvocationFields = namedtuple("_InvocationFields", "event context request_id")
+
+
+class Invocation(_InvocationFields):
+    """One call of the handler.
+
+    - ``event``: the event; a ``dict`` when it is an HTTP event, otherwise what the platform passed.
+    - ``context``: the platform's context object, or None.
+    - ``request_id`` (str): the request's id, or ``""``.
+    """
+
+    __slots__ = ()
+
+
+# A context variable follows into tasks and threads, but costs an import: it exists once somebody asks for it.
+_variable: ContextVar[Invocation | None] | None = None
+_latest: Invocation | None = None
+
+
+def current_invocation() -> Invocation | None:
+    """The invocation being served where this is called, or None outside of any.
+
+    It follows into asyncio tasks, and into threads that are started with a copy of the context: those of FastAPI's
+    ``def`` routes, ``asyncio.to_thread`` and Django's ``sync_to_async``.
+    """
+    return context_variable().get()
+
+
+def context_variable() -> ContextVar[Invocation | None]:
+    """The variable that holds the current invocation, made at the first call."""
+    global _variable
+    if _variable is None:
+        from contextvars import ContextVar
+
+        _variable = ContextVar("fc_adapter.invocation", default=None)
+        _variable.set(_latest)
+    return _variable
+
+
+def enter(invocation: Invocation | None) -> Invocation | None:
+    """Make ``invocation`` the current one, and return the one that was, to be entered again afterwards."""
+    global _latest
+    previous = _latest if _variable is None else _variable.get()
+    _latest = invocation
+    if _variable is not None:
+        _variable.set(invocation)
+    return previous

@@ -1,0 +1,201 @@
+"""The private event loop of an ASGI app's handler, and the tasks that a request leaves behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, Callable, TypeVar
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterator
+
+    Task = asyncio.Task[Any]
+
+T = TypeVar("T")
+
+
+class PrivateLoop:
+    """One event loop, made when it is first needed and kept between requests, so that connection pools live on.
+
+    It belongs to no thread: whichever calls ``run`` drives it meanwhile, one at a time. It is never the current event
+    loop of a thread that does not run it, and its kind is whatever the process's event loop policy makes.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def run(self, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run ``main()`` to its end. Works inside another running loop too.
+
+        Raises RuntimeError when it is called from within this very loop, which would wait for itself.
+        """
+        running = asyncio._get_running_loop()
+        self._refuse_own(running)
+        with self._lock:
+            if running is None:
+                self._run(main)
+            else:
+                _run_in_thread(self._run, main)
+
+    @contextmanager
+    def running_in_thread(self) -> Iterator[asyncio.AbstractEventLoop]:
+        """Let another thread run the loop meanwhile; what is scheduled on it from here must be so threadsafe."""
+        self._refuse_own(asyncio._get_running_loop())
+        with self._lock:
+            loop = self._open()
+            thread = threading.Thread(target=loop.run_forever, name="fc_adapter")
+            thread.start()
+            try:
+                yield loop
+            finally:
+                loop.call_soon_threadsafe(loop.stop)
+                thread.join()
+
+    def close(self, farewell: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run ``farewell()``, cancel what still runs, and close the loop. A loop that was never made needs none of it.
+
+        It is made anew should ``run`` be called again. Raises what ``farewell()`` raises, once the loop is closed.
+        """
+        if self._loop is None:
+            return
+        try:
+            self.run(farewell)
+        finally:
+            self.run(_wind_down)
+            self._loop.close()
+            self._loop = None
+
+    def _open(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+        factory = self._loop.get_task_factory()
+        if not isinstance(factory, _TaskFactory):
+            self._loop.set_task_factory(_TaskFactory(factory))
+        return self._loop
+
+    def _run(self, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        loop = self._open()
+        task = loop.create_task(main())
+        try:
+            loop.run_until_complete(task)
+        except BaseException:
+            # An exit or an interrupt stops the loop in the middle of the task.
+            if not task.done():
+                task.cancel()
+                loop.run_until_complete(asyncio.wait([task]))
+            raise
+
+    def _refuse_own(self, running: asyncio.AbstractEventLoop | None) -> None:
+        if running is not None and running is self._loop:
+            raise RuntimeError("the handler was called from the event loop of its own app, which would wait for itself")
+
+
+def _run_in_thread(function: Callable[..., None], *arguments: Any) -> None:
+    context = contextvars.copy_context()
+    with ThreadPoolExecutor(1, "fc_adapter") as executor:
+        executor.submit(context.run, function, *arguments).result()
+
+
+async def _wind_down() -> None:
+    loop = asyncio.get_running_loop()
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await loop.shutdown_asyncgens()
+    try:
+        await loop.shutdown_default_executor()
+    except RuntimeError:
+        pass  # No thread can be started at the interpreter's end, which has joined those of the executor already.
+
+
+# ---- tasks of a request ----------------------------------------------------------------------------------------------
+
+
+class RequestTasks:
+    """The tasks that one request has started, and those that they have started in turn, as long as they run."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.running: set[Task] = set()
+
+    def begin(self) -> None:
+        """From here on, what the current task and its descendants start belongs to this request."""
+        _request_tasks.set(self)
+
+    def add(self, task: Task) -> None:
+        """Keep ``task`` until it ends; nothing else may hold a reference to it."""
+        self.running.add(task)
+        task.add_done_callback(self.running.discard)
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait until all have ended, but for ``seconds`` at most, and return whether they have."""
+        end = self.loop.time() + seconds
+        while self.running:
+            remaining = end - self.loop.time()
+            if remaining <= 0:
+                return False
+            await asyncio.wait(set(self.running), timeout=remaining)
+        return True
+
+
+_request_tasks: contextvars.ContextVar[RequestTasks | None] = contextvars.ContextVar(
+    "fc_adapter.request_tasks", default=None
+)
+
+
+def without_request(function: Callable[..., T], *arguments: Any) -> T:
+    """Call ``function`` so that the tasks it starts belong to no request and no invocation."""
+    from .invocation import context_variable
+
+    context = contextvars.copy_context()
+    context.run(_request_tasks.set, None)
+    context.run(context_variable().set, None)
+    return context.run(function, *arguments)
+
+
+class _TaskFactory:
+    """Makes tasks as the loop or the app's own factory would, and files each with the request that started it."""
+
+    def __init__(self, inner: Callable[..., Any] | None) -> None:
+        self._make = inner or _make_task
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> Any:
+        task = self._make(loop, coro, **options)
+        context = options.get("context")
+        request_tasks = _request_tasks.get() if context is None else context.get(_request_tasks)
+        if request_tasks is not None and request_tasks.loop is loop:
+            request_tasks.add(task)
+        return task
+
+
+def _make_task(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> Task:
+    return asyncio.Task(coro, loop=loop, **options)
+
+
+def describe_task(task: Task) -> str:
+    """The name of a task and what it runs: ``Task-7 (mysite.mail.send)``."""
+    coro = task.get_coro()
+    module = getattr(getattr(coro, "cr_frame", None), "f_globals", {}).get("__name__", "")
+    return f"{task.get_name()} ({module}.{getattr(coro, '__qualname__', coro)})"
+
+
+def format_stack(task: Task) -> str:
+    """Where a suspended task waits, from its own frame down to the innermost await, as a traceback shows it."""
+    frames = []
+    awaited: Any = task.get_coro()
+    while awaited is not None:
+        kind = next((prefix for prefix in ("cr", "gi", "ag") if hasattr(awaited, f"{prefix}_frame")), None)
+        if kind is None:
+            break
+        frame = getattr(awaited, f"{kind}_frame")
+        if frame is not None:
+            frames.append((frame, frame.f_lineno))
+        awaited = getattr(awaited, "gi_yieldfrom" if kind == "gi" else f"{kind}_await")
+    return "".join(traceback.StackSummary.extract(iter(frames)).format())
