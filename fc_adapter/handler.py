@@ -157,9 +157,11 @@ class Handler:
         """FC 2.0 calls an HTTP function as a WSGI application, with its context in the environ."""
         context = environ.get("fc.context")
         environ["fc.request_id"] = _request_id({}, context)
-        # It stays the current one until the next call, since the body is iterated after this has returned.
-        enter(Invocation(None, context, environ["fc.request_id"]))
-        return self._server.respond_wsgi(environ, start_response)
+        previous = enter(Invocation(None, context, environ["fc.request_id"]))
+        try:
+            return self._server.respond_wsgi(environ, start_response)
+        finally:
+            enter(previous)
 
     def initialize(self, context: Any = None) -> None:
         """The Initializer hook (``index.initialize``): prepare the instance before its first request."""

@@ -36,10 +36,14 @@ class Server:
         return call(self._app, environ)
 
     def respond_wsgi(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Serve a call that is WSGI already, as FC 2.0 makes it."""
+        """Serve a call that is WSGI already, as FC 2.0 makes it. The response is complete when this returns."""
         if self._base_path:
             environ["SCRIPT_NAME"], environ["PATH_INFO"] = _split_path(environ.get("PATH_INFO", ""), self._base_path)
-        return self._app(environ, start_response)
+        iterable = self._app(environ, start_response)
+        try:
+            return list(iterable)
+        finally:
+            _close(iterable)
 
     def initialize(self) -> None:
         """Nothing to do: a WSGI application is ready once it is imported."""

@@ -1,0 +1,724 @@
+"""The scope that an ASGI app gets, and what becomes of what it sends: right, odd or wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import logging
+import threading
+import warnings
+from types import SimpleNamespace
+
+import pytest
+from asgiref.testing import ApplicationCommunicator
+
+from fc_adapter import AppError, ConfigError, DeadlineError, wrap
+from fc_adapter.asgi import Exchange, build_scope
+from fc_adapter.contract.request import parse_event
+from tests.conftest import dump, make_event, read_event
+
+START = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]}
+END = {"type": "http.response.body", "body": b"done"}
+OK = {"statusCode": 200, "headers": {"Content-Type": "text/plain"}, "isBase64Encoded": False, "body": "done"}
+
+
+async def hello(scope, receive, send):
+    """Answer every request alike."""
+    await send(START)
+    await send(END)
+
+
+def app_of(*messages):
+    """An app that sends these messages."""
+
+    async def app(scope, receive, send):
+        for message in messages:
+            await send(message)
+
+    return app
+
+
+def handle(app, event=None, context=None, **options):
+    """One invocation of ``app``, whose handler is stopped afterwards."""
+    handler = wrap(app, **{"lifespan": "off", **options})
+    try:
+        return handler(event or make_event(), context)
+    finally:
+        handler.pre_stop()
+
+
+def scope_of(event=None, **options):
+    """The scope that an app sees."""
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.append(scope)
+        await hello(scope, receive, send)
+
+    assert handle(app, event, **options) == OK
+    return seen[0]
+
+
+# ---- the scope -------------------------------------------------------------------------------------------------------
+
+
+def test_whole_scope():
+    event = make_event(
+        method="POST",
+        raw_path="/a%2Fb/%E4%BD%A0",
+        query={"q": "你"},
+        headers={"Host": "h.example:8080", "X-A": "é", "X-Forwarded-Proto": "http"},
+        body="body",
+    )
+    context = SimpleNamespace(request_id="1-context")
+    assert scope_of(event, context=context) == {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": "/a/b/你",
+        "raw_path": b"/a%2Fb/%E4%BD%A0",
+        "query_string": b"q=%E4%BD%A0",
+        "root_path": "",
+        "headers": [
+            (b"host", b"h.example:8080"),
+            (b"x-a", "é".encode()),
+            (b"x-forwarded-proto", b"http"),
+            (b"content-length", b"4"),
+        ],
+        "client": ("11.11.11.11", 0),
+        "server": ("demo.cn-hangzhou.fcapp.run", 8080),
+        "state": {},
+        "fc.event": event,
+        "fc.context": context,
+        "fc.request_id": "1-context",
+    }
+
+
+def test_scope_of_api_gateway_has_no_client():
+    assert build_scope(parse_event(read_event("api_gateway")))["client"] is None
+
+
+def test_path_that_is_not_utf8():
+    scope = build_scope(parse_event(make_event(raw_path="/%FF")))
+    assert (scope["path"], scope["raw_path"]) == ("/\ufffd", b"/%FF")
+
+
+@pytest.mark.parametrize(
+    ("raw_path", "root_path"), [("/api/x", "/api"), ("/api", "/api"), ("/apix", ""), ("/other", "")]
+)
+def test_base_path(raw_path, root_path):
+    scope = scope_of(make_event(raw_path=raw_path), base_path="/api")
+    assert (scope["path"], scope["root_path"]) == (raw_path, root_path)
+
+
+# ---- receive and send ------------------------------------------------------------------------------------------------
+
+
+def test_body_in_one_message_then_disconnect_once_complete():
+    received = []
+
+    async def app(scope, receive, send):
+        received.append(await receive())
+        waiting = asyncio.ensure_future(receive())
+        await asyncio.sleep(0)
+        received.append(waiting.done())
+        await send(START)
+        await send(END)
+        received.append(await waiting)
+        received.append(await receive())
+
+    assert handle(app, make_event(method="POST", body="你")) == OK
+    request = {"type": "http.request", "body": "你".encode(), "more_body": False}
+    assert received == [request, False, {"type": "http.disconnect"}, {"type": "http.disconnect"}]
+
+
+@pytest.mark.parametrize("chunk", [b"do", bytearray(b"do"), memoryview(b"do")])
+def test_streamed_body_arrives_whole(chunk):
+    part = {"type": "http.response.body", "body": chunk, "more_body": True}
+    nothing = {"type": "http.response.body", "more_body": True}
+    assert handle(app_of(START, part, nothing, {"type": "http.response.body", "body": b"ne"})) == OK
+
+
+def test_start_without_headers():
+    result = handle(app_of({"type": "http.response.start", "status": 204}, {"type": "http.response.body"}))
+    assert result == {"statusCode": 204, "headers": {}, "isBase64Encoded": False, "body": ""}
+
+
+def test_response_headers_are_bytes_of_text():
+    headers = [(b"x-utf8", "你".encode()), [b"x-latin1", b"\xe9"], (b"Set-Cookie", b"a=1"), (b"set-cookie", b"b=2")]
+    result = handle(app_of({**START, "headers": headers}, END))
+    assert result["headers"] == {
+        "x-utf8": "你",
+        "x-latin1": "é",
+        "Set-Cookie": "a=1",
+        "Set-CookiE": "b=2",
+        "Content-Type": "application/octet-stream",
+    }
+
+
+MORE = {"type": "http.response.body", "body": b"half", "more_body": True}
+FAULTS = [
+    ((END,), "sent 'http.response.body' before 'http.response.start'"),
+    ((START, START), "sent 'http.response.start' twice"),
+    ((START,), "returned before its response was complete"),
+    ((START, MORE), "returned before its response was complete"),
+    ((), "returned without sending a response"),
+    (({"type": "http.response.trailers"},), "sent a message of type 'http.response.trailers', expected"),
+    (({"type": None},), "sent a message of type None"),
+    (({},), "sent a message of type None"),
+    (("start",), "sent a message of type 'start'"),
+    (({**START, "status": "200"},), "sent the status '200', expected an integer"),
+    (({**START, "status": 99},), "sent the status 99"),
+    (({"type": "http.response.start"},), "sent the status None"),
+    (({**START, "headers": [("a", "b")]},), r"sent the header \('a', 'b'\), expected a name and a value, both bytes"),
+    (({**START, "headers": [(b"a", "b")]},), "both bytes"),
+    (({**START, "headers": [b"abc"]},), "both bytes"),
+    (({**START, "headers": [5]},), "both bytes"),
+    (({**START, "headers": [(b"a", b"b\r\nc: d")]}, END), "CR, LF or NUL"),
+    ((START, {"type": "http.response.body", "body": "text"}), "sent a body of type str, expected bytes"),
+    ((START, {"type": "http.response.body", "body": None}), "sent a body of type NoneType, expected bytes"),
+]
+
+
+@pytest.mark.parametrize(("messages", "message"), FAULTS)
+def test_broken_protocol(messages, message, caplog):
+    """A clean 500, one log record that names the fault, and the next request works."""
+    script = list(messages)
+
+    async def app(scope, receive, send):
+        for each in script:
+            await send(each)
+
+    handler = wrap(app, lifespan="off")
+    assert handler(make_event())["body"] == "Internal Server Error"
+    (record,) = caplog.records
+    assert (record.name, record.levelno) == ("fc_adapter", logging.ERROR)
+    with pytest.raises(AppError, match=message) as raised:
+        handle(app, on_error="raise")
+    assert str(raised.value) in record.getMessage()
+    script[:] = [START, END]
+    assert handler(make_event()) == OK
+    handler.pre_stop()
+
+
+def test_message_after_the_end(caplog):
+    """The response was complete, so the client gets it, as from a server that has sent it; the log tells the rest."""
+    assert handle(app_of(START, END, END)) == OK
+    assert "'http.response.body' after its response was complete" in caplog.text
+    with pytest.raises(AppError, match="after its response was complete"):
+        handle(app_of(START, END, START), on_error="raise")
+
+
+def test_coroutine_function_that_is_no_app():
+    async def view(request):
+        """A view, not an app."""
+
+    with pytest.raises(ConfigError, match=r"a coroutine function with the parameters \(request\); expected WSGI"):
+        wrap(view)
+
+
+# ---- errors of the app -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("before", [(), (START,), (START, MORE)])
+@pytest.mark.parametrize("error", [ValueError("broken"), asyncio.CancelledError()])
+def test_error_before_the_response_is_complete(before, error, caplog):
+    failing = True
+
+    async def app(scope, receive, send):
+        if failing:
+            await app_of(*before)(scope, receive, send)
+            raise error
+        await hello(scope, receive, send)
+
+    handler = wrap(app, lifespan="off")
+    assert (handler(make_event())["statusCode"], len(caplog.records)) == (500, 1)
+    expected = AppError if isinstance(error, asyncio.CancelledError) else ValueError
+    with pytest.raises(expected):
+        handle(app, on_error="raise")
+    failing = False
+    assert handler(make_event()) == OK
+    handler.pre_stop()
+
+
+def test_error_after_the_response_is_complete(caplog):
+    async def app(scope, receive, send):
+        await hello(scope, receive, send)
+        raise ValueError("mail server is down")
+
+    assert handle(app) == OK
+    assert "request 1-event: the app failed after its response was complete" in caplog.text
+    assert "ValueError: mail server is down" in caplog.text
+    with pytest.raises(ValueError, match="mail server"):
+        handle(app, on_error="raise")
+
+
+def test_app_that_cancels_itself_after_its_response():
+    async def app(scope, receive, send):
+        await hello(scope, receive, send)
+        asyncio.current_task().cancel()
+
+    assert handle(app) == OK
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
+@pytest.mark.parametrize("in_a_task", [False, True])
+def test_exits_pass_through_and_the_next_request_works(error, in_a_task):
+    failing = True
+
+    async def leave():
+        raise error
+
+    async def app(scope, receive, send):
+        if failing:
+            await (asyncio.ensure_future(leave()) if in_a_task else leave())
+        await hello(scope, receive, send)
+
+    handler = wrap(app, lifespan="off")
+    with pytest.raises(type(error)):
+        handler(make_event())
+    failing = False
+    assert handler(make_event()) == OK
+    handler.pre_stop()
+
+
+# ---- background work -------------------------------------------------------------------------------------------------
+
+
+def background_app(work, name=None):
+    """An app that answers, and leaves ``work()`` running in a task."""
+
+    async def app(scope, receive, send):
+        task = asyncio.ensure_future(work())
+        if name:
+            task.set_name(name)
+        await hello(scope, receive, send)
+
+    return app
+
+
+def test_fire_and_forget_task_has_written_its_file(tmp_path):
+    async def work():
+        await asyncio.sleep(0.01)
+
+        async def more():
+            await asyncio.sleep(0.01)
+            (tmp_path / "done").write_text("yes")
+
+        asyncio.ensure_future(more())
+
+    assert handle(background_app(work)) == OK
+    assert (tmp_path / "done").read_text() == "yes"
+
+
+def test_tasks_of_a_failed_request_are_waited_for():
+    done = []
+
+    async def work():
+        await asyncio.sleep(0.01)
+        done.append(True)
+
+    async def app(scope, receive, send):
+        asyncio.ensure_future(work())
+        raise ValueError("broken")
+
+    assert handle(app)["statusCode"] == 500
+    assert done == [True]
+
+
+def test_task_that_waits_for_a_thread():
+    done = []
+
+    async def work():
+        await asyncio.get_running_loop().run_in_executor(None, done.append, True)
+
+    assert handle(background_app(work)) == OK
+    assert done == [True]
+
+
+def test_endless_task_is_named_kept_and_goes_on_later(caplog):
+    ticks = []
+
+    async def work():
+        while True:
+            ticks.append(len(ticks))
+            await asyncio.sleep(0.01)
+
+    handler = wrap(background_app(work, name="ticker"), lifespan="off", background_timeout=0.05)
+    assert handler(make_event()) == OK
+    assert "request 1-event left tasks running after 0.05 s" in caplog.text
+    assert "ticker (tests.test_asgi." in caplog.text
+    gc.collect()
+    count = len(ticks)
+    assert count > 1
+    assert handler(make_event()) == OK
+    assert len(ticks) > count
+    handler.pre_stop()
+
+
+def test_background_timeout_of_zero_waits_for_none(caplog):
+    done = []
+
+    async def work():
+        await asyncio.sleep(0.01)
+        done.append(True)
+
+    assert handle(background_app(work), background_timeout=0) == OK
+    assert not done
+    assert not caplog.records
+
+
+def test_app_with_a_task_factory_of_its_own():
+    made = []
+    done = []
+
+    def factory(loop, coro, **options):
+        made.append(coro)
+        return asyncio.Task(coro, loop=loop, **options)
+
+    async def work():
+        await asyncio.sleep(0.01)
+        done.append(True)
+
+    async def app(scope, receive, send):
+        if scope["path"] == "/set":
+            asyncio.get_running_loop().set_task_factory(factory)
+        else:
+            asyncio.ensure_future(work())
+        await hello(scope, receive, send)
+
+    handler = wrap(app, lifespan="off")
+    handler(make_event(raw_path="/set"))
+    handler(make_event())
+    handler.pre_stop()
+    assert done == [True]
+    assert made
+
+
+# ---- the deadline ----------------------------------------------------------------------------------------------------
+
+
+def context_with(timeout):
+    return SimpleNamespace(request_id="1-late", function=SimpleNamespace(timeout=timeout))
+
+
+async def sleeping(scope, receive, send):
+    await asyncio.sleep(60)
+
+
+def test_deadline(caplog):
+    result = handle(sleeping, context=context_with("0.2"), deadline_margin=0.15)
+    assert (result["statusCode"], result["body"]) == (504, "Gateway Timeout")
+    assert "request 1-late has run into its deadline, 0.15 s before the function's timeout" in caplog.text
+    assert "await asyncio.sleep(60)" in caplog.text
+    with pytest.raises(DeadlineError):
+        handle(sleeping, context=context_with(0.2), deadline_margin=0.15, on_error="raise")
+
+
+def test_deadline_of_a_thread_that_cannot_be_stopped():
+    release = threading.Event()
+
+    async def app(scope, receive, send):
+        await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, release.wait))
+
+    handler = wrap(app, lifespan="off", deadline_margin=0.15)
+    assert handler(make_event(), context_with(0.2))["statusCode"] == 504
+    release.set()
+    handler.pre_stop()
+
+
+def test_app_that_ignores_its_cancellation():
+    async def app(scope, receive, send):
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            await asyncio.sleep(0.5)
+
+    assert handle(app, context=context_with(0.2), deadline_margin=0.15)["statusCode"] == 504
+
+
+def test_deadline_after_a_complete_response_keeps_it():
+    async def app(scope, receive, send):
+        await hello(scope, receive, send)
+        await asyncio.sleep(60)
+
+    assert handle(app, context=context_with(0.2), deadline_margin=0.15) == OK
+
+
+def test_deadline_shortens_the_wait_for_tasks(caplog):
+    async def work():
+        await asyncio.sleep(60)
+
+    assert handle(background_app(work), context=context_with(0.2), deadline_margin=0.15) == OK
+    assert "left tasks running after 0.0" in caplog.text
+
+
+def test_app_in_time_knows_nothing_of_its_deadline():
+    assert handle(hello, context=context_with(60), deadline_margin=1) == OK
+    with pytest.raises(AppError):
+        handle(app_of(), context=context_with(60), deadline_margin=1, on_error="raise")
+
+
+@pytest.mark.parametrize("context", [None, SimpleNamespace(), context_with(None), context_with("soon")])
+def test_no_deadline_without_a_timeout(context):
+    assert handle(hello, context=context, deadline_margin=1) == OK
+
+
+# ---- where it runs ---------------------------------------------------------------------------------------------------
+
+
+def test_same_loop_for_every_request():
+    loops = []
+
+    async def app(scope, receive, send):
+        loops.append(asyncio.get_running_loop())
+        await hello(scope, receive, send)
+
+    handler = wrap(app, lifespan="off")
+    for _ in range(3):
+        handler(make_event())
+    assert len(set(loops)) == 1
+    handler.pre_stop()
+    assert loops[0].is_closed()
+    assert handler(make_event()) == OK
+    handler.pre_stop()
+
+
+def test_no_current_event_loop_is_made_or_needed():
+    result = []
+    thread = threading.Thread(target=lambda: result.append(handle(hello)))
+    thread.start()
+    thread.join()
+    assert result == [OK]
+
+
+def test_inside_a_running_loop():
+    handler = wrap(hello)
+
+    async def main():
+        handler.initialize()
+        result = handler(make_event())
+        handler.pre_stop()
+        return result
+
+    assert asyncio.run(main()) == OK
+
+
+def test_from_the_loop_of_its_own_app():
+    async def app(scope, receive, send):
+        handler(make_event())
+
+    handler = wrap(app, lifespan="off", on_error="raise")
+    with pytest.raises(RuntimeError, match="from the event loop of its own app"):
+        handler(make_event())
+    handler.pre_stop()
+
+
+def test_one_app_calls_another():
+    inner = wrap(background_app(lambda: asyncio.sleep(0.01)), lifespan="off")
+
+    async def app(scope, receive, send):
+        assert inner(make_event()) == OK
+        await hello(scope, receive, send)
+
+    assert handle(app) == OK
+    inner.pre_stop()
+
+
+def test_eight_threads_at_once():
+    running = []
+
+    async def app(scope, receive, send):
+        running.append(scope["path"])
+        await asyncio.sleep(0.001)
+        assert running == [scope["path"]]
+        running.clear()
+        await send(START)
+        await send({"type": "http.response.body", "body": scope["path"].encode()})
+
+    handler = wrap(app, on_error="raise")
+    answers = []
+
+    def work(number):
+        for turn in range(10):
+            path = f"/{number}/{turn}"
+            answers.append(handler(make_event(raw_path=path))["body"] == path)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    handler.pre_stop()
+    assert answers == [True] * 80
+
+
+class CountingPolicy(asyncio.DefaultEventLoopPolicy):
+    """A policy of the user's own, as uvloop's is."""
+
+    made = 0
+
+    def new_event_loop(self):
+        self.made += 1
+        return super().new_event_loop()
+
+
+def test_event_loop_policy_is_honoured():
+    policy = CountingPolicy()
+    asyncio.set_event_loop_policy(policy)
+    try:
+        handle(hello)
+    finally:
+        asyncio.set_event_loop_policy(None)
+    assert policy.made == 1
+
+
+def test_handler_that_is_dropped_closes_its_loop():
+    loops = []
+
+    async def app(scope, receive, send):
+        loops.append(asyncio.get_running_loop())
+        await hello(scope, receive, send)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        handler = wrap(app)
+        handler(make_event())
+        del handler
+        gc.collect()
+    assert loops[0].is_closed()
+
+
+def test_requests_leave_nothing_behind():
+    handler = wrap(hello)
+    event = dump(make_event())
+    handler(event)
+    gc.collect()
+    before = len(gc.get_objects()), threading.active_count()
+    for _ in range(500):
+        handler(event)
+    gc.collect()
+    assert len(gc.get_objects()) - before[0] < 50
+    assert threading.active_count() == before[1]
+    handler.pre_stop()
+
+
+# ---- other contracts -------------------------------------------------------------------------------------------------
+
+
+class DoubleCallable:
+    """ASGI 2."""
+
+    def __init__(self, scope):
+        self.scope = scope
+
+    async def __call__(self, receive, send):
+        await hello(self.scope, receive, send)
+
+
+def test_asgi2():
+    assert handle(DoubleCallable) == OK
+    assert handle(lambda scope: DoubleCallable(scope), interface="asgi") == OK
+
+
+def wsgi_environ(path="/x", **fields):
+    return {
+        "REQUEST_METHOD": "GET",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": path,
+        "QUERY_STRING": "a=1",
+        "SERVER_NAME": "h.example",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "wsgi.url_scheme": "http",
+        "wsgi.input": None,
+        "fc.context": SimpleNamespace(request_id="1-fc2"),
+        **fields,
+    }
+
+
+def test_fc2_call():
+    done = []
+
+    async def work():
+        await asyncio.sleep(0.01)
+        done.append(True)
+
+    async def app(scope, receive, send):
+        if scope["type"] == "lifespan":
+            await receive()
+            scope["state"]["pool"] = "open"
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        else:
+            asyncio.ensure_future(work())
+            seen = {key: scope[key] for key in ("path", "root_path", "client", "state", "fc.request_id")}
+            await send(START)
+            await send({"type": "http.response.body", "body": json.dumps(seen).encode()})
+
+    handler = wrap(app, base_path="/api")
+    started = []
+    body = b"".join(handler(wsgi_environ("/api/x", REMOTE_ADDR="1.2.3.4"), lambda *start: started.append(start[:2])))
+    assert started == [("200 OK", [("content-type", "text/plain")])]
+    assert json.loads(body) == {
+        "path": "/api/x",
+        "root_path": "/api",
+        "client": ["1.2.3.4", 0],
+        "state": {"pool": "open"},
+        "fc.request_id": "1-fc2",
+    }
+    assert done == [True]
+    handler.pre_stop()
+
+
+def test_fc2_call_that_fails(caplog):
+    async def app(scope, receive, send):
+        raise ValueError("broken")
+
+    handler = wrap(app, lifespan="off")
+    started = []
+    assert b"".join(handler(wsgi_environ(), lambda *start: started.append(start[0])))
+    assert started == ["500 Internal Server Error"]
+    assert "request 1-fc2: the app failed: ValueError: broken" in caplog.text
+    handler.pre_stop()
+
+
+def test_exchange_agrees_with_asgirefs_communicator():
+    """The same app under asgiref's own test harness sends what Exchange takes."""
+
+    async def main():
+        scope = build_scope(parse_event(make_event()))
+        communicator = ApplicationCommunicator(hello, scope)
+        await communicator.send_input({"type": "http.request", "body": b""})
+        exchange = Exchange(b"")
+        for _ in range(2):
+            await exchange.send(await communicator.receive_output())
+        await communicator.wait()
+        return exchange.response()
+
+    assert asyncio.run(main()) == (200, (("content-type", "text/plain"),), b"done")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"lifespan": "maybe"}, "lifespan must be 'auto' or 'on' or 'off', got 'maybe'"),
+        ({"background_timeout": -1}, "background_timeout must be a number of seconds from 0 up, got -1"),
+        ({"background_timeout": "10"}, "background_timeout must be"),
+        ({"background_timeout": True}, "background_timeout must be"),
+        ({"background_timeout": float("nan")}, "background_timeout must be"),
+        ({"deadline_margin": -0.5}, "deadline_margin must be a number of seconds"),
+    ],
+)
+def test_wrong_options(options, message):
+    with pytest.raises(ConfigError, match=message):
+        wrap(hello, **options)
+
+
+@pytest.mark.parametrize("options", [{"lifespan": "on"}, {"deadline_margin": 1}])
+def test_options_that_wsgi_cannot_have(options):
+    with pytest.raises(ConfigError, match="are for ASGI apps"):
+        wrap(lambda environ, start_response: [], **options)
