@@ -191,11 +191,9 @@ def format_stack(task: Task) -> str:
     frames = []
     awaited: Any = task.get_coro()
     while awaited is not None:
-        kind = next((prefix for prefix in ("cr", "gi", "ag") if hasattr(awaited, f"{prefix}_frame")), None)
-        if kind is None:
+        frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "gi_frame", None)
+        if frame is None:  # a future, at the end of the chain
             break
-        frame = getattr(awaited, f"{kind}_frame")
-        if frame is not None:
-            frames.append((frame, frame.f_lineno))
-        awaited = getattr(awaited, "gi_yieldfrom" if kind == "gi" else f"{kind}_await")
+        frames.append((frame, frame.f_lineno))
+        awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "gi_yieldfrom", None)
     return "".join(traceback.StackSummary.extract(iter(frames)).format())

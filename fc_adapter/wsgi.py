@@ -8,7 +8,7 @@ from io import BytesIO
 
 from .contract.rules import decode_header
 from .errors import AppError
-from .messages import Request, Response
+from .messages import Request, Response, get_header
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def call(app: Application, environ: Environ) -> Response:
 
     iterable = app(environ, start_response)
     try:
-        if not hasattr(iterable, "__iter__"):
+        if not (hasattr(iterable, "__iter__") or hasattr(iterable, "__getitem__")):
             raise AppError(f"the app returned {type(iterable).__name__}, expected an iterable of bytes")
         for chunk in iterable:
             write(chunk)
@@ -140,7 +140,11 @@ def call(app: Application, environ: Environ) -> Response:
     if start is None:
         raise AppError("the app returned without calling start_response")
     status, headers = start
-    return Response(status, headers, chunks[0] if len(chunks) == 1 else b"".join(chunks))
+    body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    length = get_header(headers, "content-length")
+    if length is not None and length.isdecimal():
+        body = body[: int(length)]  # PEP 3333: no more than the app has announced
+    return Response(status, headers, body)
 
 
 def _close(iterable: object) -> None:

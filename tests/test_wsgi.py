@@ -173,6 +173,11 @@ def test_write_comes_before_the_iterable():
     assert call(app, environ_of()).body == b"abcd"
 
 
+def test_body_ends_where_content_length_says():
+    response = call(starting("200 OK", [("Content-Length", "0")]), environ_of())
+    assert response.body == b""
+
+
 def test_generator_may_start_late():
     def app(environ, start_response):
         yield b""
@@ -249,6 +254,8 @@ FAULTS = [
     (returning(["text"]), "sent body of type str, expected bytes"),
     (returning("text"), "sent body of type str, expected bytes"),
     (returning(b"bytes"), "sent body of type int, expected bytes"),
+    (starting("200 OK", [("Content-Length", "9")]), "announced Content-Length 9, but its body has 1 bytes"),
+    (starting("200 OK", [("Content-Length", "many")]), "announced Content-Length many"),
     (twice, "a second time without exc_info"),
     (body_first, "sent body before it called start_response"),
     (lambda environ, start_response: [], "without calling start_response"),

@@ -57,11 +57,13 @@ def build_result(response: Response, *, method: str = "GET", text_types: Collect
     ``text_types`` are further media types (lower case) whose bodies may travel as text. The body travels as Base64
     unless its type is a text type, it has no Content-Encoding and it is UTF-8, so that every byte arrives.
 
-    Raises AppError when a header would break the response: a name that is no token, or CR, LF or NUL in a value.
+    Raises AppError when a header would break the response: a name that is no token, CR, LF or NUL in a value, or a
+    Content-Length that is not the body's.
     """
     headers: dict[str, str] = {}
     spelling: dict[str, str] = {}
     cookies = 0
+    length: str | None = None
     for name, value in response.headers:
         key = name.lower()
         if not name or name.strip(_TOKEN_CHARACTERS):
@@ -69,6 +71,8 @@ def build_result(response: Response, *, method: str = "GET", text_types: Collect
         if "\n" in value or "\r" in value or "\0" in value:
             raise AppError(f"the app sent CR, LF or NUL in the value of the header {name!r}: {value[:80]!r}")
         if key in _NOT_RETURNED:
+            if key == "content-length":
+                length = value.strip(" \t")
             continue
         value = value.strip(" \t")  # RFC 9110 section 5.5: no part of the value
         if key == "set-cookie":
@@ -89,6 +93,8 @@ def build_result(response: Response, *, method: str = "GET", text_types: Collect
         headers["Content-Type"] = "application/octet-stream"
     if method == "HEAD" or response.status < 200 or response.status in BODILESS_STATUSES:
         body = b""
+    elif length is not None and length != str(len(body)):
+        raise AppError(f"the app announced Content-Length {length[:40]}, but its body has {len(body)} bytes")
 
     text = None
     if not body:

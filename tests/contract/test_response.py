@@ -76,7 +76,7 @@ def test_hop_by_hop_and_framing_headers_are_dropped():
     names = ["Connection", "keep-alive", "Transfer-Encoding", "Content-Length", "TE", "Trailer", "Upgrade"]
     names += ["Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection"]
     kept = [HTML, ("Date", "d"), ("Server", "s"), ("Content-Disposition", "inline"), ("X-Fc-A", "1")]
-    result = build_result(respond(*((name, "1") for name in names), *kept))
+    result = build_result(respond(*((name, " 1 ") for name in names), *kept))
     assert result["headers"] == dict(kept)
 
 
@@ -120,6 +120,13 @@ def test_responses_without_a_body(status, method):
     result = build_result(respond(HTML, status=status, body=b"dropped"), method=method)
     assert (result["statusCode"], result["body"], result["isBase64Encoded"]) == (status, "", False)
     assert result["headers"] == {"Content-Type": HTML[1]}
+
+
+@pytest.mark.parametrize("length", ["0", "2", "-1", "x", "", "1, 1"])
+def test_content_length_that_is_not_the_bodys(length):
+    with pytest.raises(AppError, match=f"announced Content-Length {length}, but its body has 1 bytes"):
+        build_result(respond(HTML, ("Content-Length", length)))
+    assert build_result(respond(HTML, ("Content-Length", length)), method="HEAD")["body"] == ""
 
 
 JSON = ("Content-Type", "application/json")

@@ -18,7 +18,9 @@ from fc_adapter.contract.response import build_result, dump_result, parse_result
 from fc_adapter.contract.rules import TEXT_TYPES
 from fc_adapter.messages import Response, get_header
 
-TOKEN = st.text("!#$%&'*+-.^_`|~09azAZ", min_size=1, max_size=12)
+TOKEN = st.text("!#$%&'*+-.^_`|~09azAZ", min_size=1, max_size=12) | st.sampled_from(
+    ["connection", "X-Fc-A", "Keep-Alive"]
+)
 # Text of a header: anything but what would end it. Hosts and lengths have their own rules, and tests.
 VALUE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n\0"), max_size=30)
 UNICODE = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -95,7 +97,7 @@ HOP_BY_HOP = {"proxy-authenticate", "proxy-authorization", "proxy-connection", "
 
 @st.composite
 def responses(draw):
-    names = TOKEN | st.sampled_from(["Set-Cookie", "set-cookie", "Vary", *RESERVED, *HOP_BY_HOP, "X-Fc-A"])
+    names = TOKEN | st.sampled_from(["Set-Cookie", "set-cookie", "Vary", *RESERVED - {"content-length"}, *HOP_BY_HOP])
     headers = draw(st.lists(st.tuples(names, VALUE), max_size=8))
     content_type = draw(MEDIA_TYPES)
     if content_type is not None:
@@ -103,6 +105,8 @@ def responses(draw):
     if draw(st.booleans()):
         headers.append(("Content-Encoding", draw(st.sampled_from(["gzip", "zstd"]))))
     body = draw(st.binary(max_size=200) | st.text(max_size=50).map(lambda text: text.encode("utf-8", "replace")))
+    if draw(st.booleans()):
+        headers.append(("Content-Length", str(len(body))))
     return Response(draw(st.integers(100, 999)), tuple(headers), body)
 
 

@@ -1,0 +1,182 @@
+"""One HTTP request, served twice: by a real server over a socket, and by the adapter through the trigger's contract.
+
+``differences(through_socket(port, request), through_adapter(handler, request))`` is empty when a client cannot tell
+the one from the other. ``serve`` starts the real server, whichever it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Callable, NamedTuple
+from urllib.parse import urlsplit
+
+import h11
+
+from fc_adapter.contract.request import build_event, parse_query_string
+from fc_adapter.contract.response import dump_result, parse_result
+from fc_adapter.contract.rules import decode_as_gateway
+from fc_adapter.messages import Request
+
+ROOT = Path(__file__).parents[1]
+
+# What each server says of itself and of its own connection.
+SERVER_HEADERS = frozenset({"connection", "content-length", "date", "server", "transfer-encoding"})
+
+# A body longer than this is compared by its digest, so that a failing test stays readable.
+LONG_BODY = 4096
+
+
+class HttpRequest(NamedTuple):
+    """A request as it is on the wire: ``target`` is the path with its query, header values are bytes."""
+
+    method: str
+    target: str
+    headers: tuple[tuple[str, bytes], ...]
+    body: bytes
+
+
+class HttpResponse(NamedTuple):
+    """A response as a client reads it: header names in lower case, values without surrounding blanks."""
+
+    status: int
+    headers: tuple[tuple[str, bytes], ...]
+    body: bytes
+
+
+def http(
+    method: str,
+    target: str,
+    *headers: tuple[str, str | bytes],
+    body: bytes | None = None,
+    host: str = "example.com",
+    scheme: str = "https",
+) -> HttpRequest:
+    """The request that the gateway gets: it names its host, and says by which ``scheme`` it came.
+
+    Header values may be text, which goes out as UTF-8. A ``body`` (also an empty one) brings a Content-Length.
+    """
+    pairs = [("Host", host), ("X-Forwarded-Proto", scheme), *headers]
+    if body is not None:
+        pairs.append(("Content-Length", str(len(body))))
+    return HttpRequest(
+        method,
+        target,
+        tuple((name, value if isinstance(value, bytes) else value.encode("utf-8")) for name, value in pairs),
+        body or b"",
+    )
+
+
+@contextmanager
+def serve(command: list[str]) -> Iterator[int]:
+    """Run a server, and give the port on which it listens. ``{fd}`` in ``command`` is its listening socket.
+
+    The socket listens before the server runs, so that the first request waits for it instead of being refused; and
+    this process keeps none of it, so that a server that fails to start refuses instead of letting clients wait.
+    """
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        # Accepted connections inherit it. Uvicorn takes this socket for a Unix one, and would leave it unset.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        port, fd = listener.getsockname()[1], listener.fileno()
+        process = subprocess.Popen([part.replace("{fd}", str(fd)) for part in command], cwd=ROOT, pass_fds=(fd,))
+    try:
+        yield port
+    finally:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=10)
+        process.kill()  # does nothing to a process that has ended
+        process.wait()
+
+
+def through_socket(port: int, request: HttpRequest) -> HttpResponse:
+    """What the server on ``port`` answers."""
+    connection = h11.Connection(h11.CLIENT)
+    outgoing = (
+        h11.Request(method=request.method, target=request.target, headers=list(request.headers)),
+        h11.Data(data=request.body),
+        h11.EndOfMessage(),
+    )
+    response, body = None, []
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as sock:
+        sock.sendall(b"".join(map(connection.send, outgoing)))
+        while not isinstance(event := connection.next_event(), h11.EndOfMessage):
+            if event is h11.NEED_DATA:
+                connection.receive_data(sock.recv(1 << 20))
+            elif isinstance(event, h11.Response):
+                response = event
+            elif isinstance(event, h11.Data):
+                body.append(bytes(event.data))
+    headers = tuple((name.decode("ascii"), bytes(value)) for name, value in response.headers)
+    return HttpResponse(response.status_code, headers, b"".join(body))
+
+
+def through_adapter(handler: Callable[[bytes, Any], Any], request: HttpRequest) -> HttpResponse:
+    """What a client of the platform gets: ``request`` becomes an event, the handler's result a response."""
+    event = json.dumps(build_event(read_request(request))).encode("ascii")
+    response = parse_result(dump_result(handler(event, None)), custom_domain=True)
+    headers = tuple((name.lower(), value.encode("utf-8").strip(b" \t")) for name, value in response.headers)
+    return HttpResponse(response.status, headers, response.body)
+
+
+def read_request(request: HttpRequest) -> Request:
+    """``request`` as the gateway reads it off the wire."""
+    raw_path, _, query = request.target.partition("?")
+    headers = tuple((name, decode_as_gateway(value)) for name, value in request.headers if name != "Transfer-Encoding")
+    named = dict(headers)
+    scheme = named["X-Forwarded-Proto"]
+    host = urlsplit(f"//{named['Host']}")
+    return Request(
+        request.method,
+        raw_path,
+        parse_query_string(query),
+        headers,
+        request.body,
+        scheme,
+        "1.1",
+        "127.0.0.1",
+        (host.hostname, host.port or {"http": 80, "https": 443}[scheme]),
+    )
+
+
+def comparable(response: HttpResponse) -> dict[str, Any]:
+    """``response`` without what is the server's own, in a shape whose differences can be named.
+
+    Repeated headers are one, as RFC 9110 section 5.3 has it, but for Set-Cookie. The members of Allow are in no order:
+    frameworks take them out of a set. A JSON body is what it says.
+    """
+    headers: dict[str, Any] = {}
+    for name, value in response.headers:
+        if name == "set-cookie":
+            headers.setdefault(name, []).append(value)
+        elif name not in SERVER_HEADERS:
+            headers[name] = headers[name] + b", " + value if name in headers else value
+    if "allow" in headers:
+        headers["allow"] = sorted(headers["allow"].split(b", "))
+    body: Any = response.body
+    if body and headers.get("content-type") == b"application/json":
+        body = json.loads(body)
+    elif len(body) > LONG_BODY:
+        body = {"length": len(body), "sha256": hashlib.sha256(body).hexdigest()}
+    return {"status": response.status, "headers": headers, "body": body}
+
+
+def differences(theirs: HttpResponse, ours: HttpResponse) -> dict[str, tuple[Any, Any]]:
+    """Where two responses differ: the dotted path of each difference, and ``(theirs, ours)``, where None is absence."""
+    left, right = _flatten(comparable(theirs)), _flatten(comparable(ours))
+    paths = sorted(left.keys() | right.keys())
+    return {path: (left.get(path), right.get(path)) for path in paths if left.get(path) != right.get(path)}
+
+
+def _flatten(value: Any, path: str = "") -> dict[str, Any]:
+    if not isinstance(value, dict):
+        return {path: value}
+    flat = {}
+    for key, item in value.items():
+        flat.update(_flatten(item, f"{path}.{key}" if path else key))
+    return flat
