@@ -1,7 +1,6 @@
 """The entry that s.yaml names: Function Compute calls ``index.handler``."""
 
-from app import app
-
 import fc_adapter
+from app import app
 
 handler = fc_adapter.wrap(app)
