@@ -111,7 +111,7 @@ async def _wind_down() -> None:
     await loop.shutdown_asyncgens()
     try:
         await loop.shutdown_default_executor()
-    except RuntimeError:
+    except RuntimeError:  # pragma: no cover - only from Python 3.12 on
         pass  # No thread can be started at the interpreter's end, which has joined those of the executor already.
 
 

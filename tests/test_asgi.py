@@ -16,6 +16,7 @@ from asgiref.testing import ApplicationCommunicator
 from fc_adapter import AppError, ConfigError, DeadlineError, wrap
 from fc_adapter.asgi import Exchange, build_scope
 from fc_adapter.contract.request import parse_event
+from fc_adapter.loop import format_stack
 from tests.conftest import dump, make_event, read_event
 
 START = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]}
@@ -412,6 +413,18 @@ def test_deadline(caplog):
     assert "await asyncio.sleep(60)" in caplog.text
     with pytest.raises(DeadlineError):
         handle(sleeping, context=context_with(0.2), deadline_margin=0.15, on_error="raise")
+
+
+def test_stack_of_a_task_that_has_not_begun():
+    async def main():
+        task = asyncio.ensure_future(sleeping({}, None, None))
+        stack = format_stack(task)
+        task.cancel()
+        return stack
+
+    stack = asyncio.run(main())
+    assert "in sleeping" in stack
+    assert "asyncio" not in stack
 
 
 def test_deadline_of_a_thread_that_cannot_be_stopped():

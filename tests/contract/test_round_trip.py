@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from urllib.parse import quote_from_bytes
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fc_adapter import AdapterError, EventError
@@ -17,6 +17,7 @@ from fc_adapter.contract.request import build_event, load_event, parse_event, pa
 from fc_adapter.contract.response import build_result, dump_result, parse_result
 from fc_adapter.contract.rules import TEXT_TYPES
 from fc_adapter.messages import Response, get_header
+from tests.conftest import make_event
 
 TOKEN = st.text("!#$%&'*+-.^_`|~09azAZ", min_size=1, max_size=12) | st.sampled_from(
     ["connection", "X-Fc-A", "Keep-Alive"]
@@ -157,6 +158,7 @@ def events(draw):
 
 
 @given(events() | JSON | st.binary() | st.text())
+@example(make_event(raw_path="/a", query={"b": "c"}))
 def test_any_event_is_a_request_or_an_event_error(event):
     try:
         request = parse_event(event)
