@@ -1,0 +1,1 @@
+"""A guestbook that each visitor keeps in a cookie."""
