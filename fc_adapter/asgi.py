@@ -62,9 +62,31 @@ class Server:
 
     def respond(self, request: Request, invocation: Invocation) -> Response:
         """Run one request. Raises what the app raises, AppError, and DeadlineError when time runs out."""
+        return self._respond(build_scope(request), request.body, invocation)
+
+    def respond_wsgi(
+        self, environ: dict[str, Any], start_response: Callable[..., Any], invocation: Invocation
+    ) -> Iterable[bytes]:
+        """Serve a call that is WSGI, as FC 2.0 makes it. The response is complete when this returns."""
+        from http import HTTPStatus
+
+        from a2wsgi.asgi import build_scope as build_scope_of_environ
+
+        stream = environ.get("wsgi.input")
+        body = stream.read(int(environ.get("CONTENT_LENGTH") or 0)) if stream else b""
+        scope: Any = build_scope_of_environ(cast("Any", environ))
+        scope.setdefault("client", (environ["REMOTE_ADDR"], 0) if environ.get("REMOTE_ADDR") else None)
+        response = self._respond(scope, body, invocation)
+        reasons = {status.value: status.phrase for status in HTTPStatus}
+        headers = [(name, value.encode("utf-8").decode("latin-1")) for name, value in response.headers]
+        start_response(f"{response.status} {reasons.get(response.status, 'Unknown')}", headers)
+        return [response.body]
+
+    def _respond(self, scope: Scope, body: bytes, invocation: Invocation) -> Response:
         deadline = self._deadline(invocation.context)
-        exchange = Exchange(request.body)
-        scope = build_scope(request, root_path=self._root_path(request.path_bytes.decode("utf-8", "replace")))
+        exchange = Exchange(body)
+        scope["root_path"] = self._root_path(scope["path"])
+        scope["fc.event"], scope["fc.context"], scope["fc.request_id"] = invocation
         error: Exception
         try:
             self._loop.run(lambda: self._serve(scope, exchange, invocation, deadline))
@@ -76,28 +98,14 @@ class Server:
             error = raised
         if self._raise_errors or not exchange.is_complete:
             raise error
-        _log_error("the app failed after its response was complete, which the client gets", error, invocation)
+        _logger.error(
+            "request %s: the app failed after its response was complete, which the client gets: %s: %s",
+            invocation.request_id or "(no id)",
+            type(error).__name__,
+            error,
+            exc_info=error,
+        )
         return exchange.response()
-
-    def respond_wsgi(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Serve a call that is WSGI, as FC 2.0 makes it. The response is complete when this returns."""
-        from a2wsgi import ASGIMiddleware
-
-        invocation = Invocation(None, environ.get("fc.context"), environ.get("fc.request_id", ""))
-
-        async def app(scope: Scope, receive: Any, send: Any) -> None:
-            scope["root_path"] = self._root_path(scope["path"])
-            scope.setdefault("client", (environ["REMOTE_ADDR"], 0) if environ.get("REMOTE_ADDR") else None)
-            try:
-                await self._run_app(scope, receive, send, RequestTasks(loop), invocation)
-            except Exception as error:
-                _log_error("the app failed", error, invocation)
-                raise
-
-        self.initialize()
-        with self._loop.running_in_thread() as loop:
-            bridge: Any = ASGIMiddleware(cast("Any", app), loop=loop)
-            return list(bridge(environ, start_response))
 
     def initialize(self) -> None:
         """Run the app's startup. Raises AppError with the app's own message when it fails."""
@@ -113,28 +121,21 @@ class Server:
 
     async def _serve(self, scope: Scope, exchange: Exchange, invocation: Invocation, deadline: float | None) -> None:
         await self._lifespan.startup()
+        scope["state"] = self._lifespan.state.copy()
         tasks = RequestTasks(asyncio.get_running_loop())
-        run = self._run_app(scope, exchange.receive, exchange.send, tasks, invocation, deadline)
+        run = self._run_app(scope, exchange, tasks, invocation, deadline)
         if deadline is None:
             await run
         else:
             await self._run_until(deadline, run, exchange, tasks, invocation)
 
     async def _run_app(
-        self,
-        scope: Scope,
-        receive: Any,
-        send: Any,
-        tasks: RequestTasks,
-        invocation: Invocation,
-        deadline: float | None = None,
+        self, scope: Scope, exchange: Exchange, tasks: RequestTasks, invocation: Invocation, deadline: float | None
     ) -> None:
         """Run the app, and then wait for the tasks that it has started."""
-        scope["state"] = self._lifespan.state.copy()
-        scope["fc.event"], scope["fc.context"], scope["fc.request_id"] = invocation
         tasks.begin()
         try:
-            await self._app(scope, receive, send)
+            await self._app(scope, exchange.receive, exchange.send)
         except Exception:
             await self._wait_for(tasks, invocation, deadline)
             raise
@@ -215,13 +216,8 @@ def _stop_at_exit(loop: PrivateLoop, lifespan: Lifespan) -> None:
         _logger.error("%s", error, exc_info=error)
 
 
-def _log_error(what: str, error: Exception, invocation: Invocation) -> None:
-    request_id = invocation.request_id or "(no id)"
-    _logger.error("request %s: %s: %s: %s", request_id, what, type(error).__name__, error, exc_info=error)
-
-
-def build_scope(request: Request, *, root_path: str = "") -> Scope:
-    """The HTTP scope of ``request``, without its ``state``."""
+def build_scope(request: Request) -> Scope:
+    """The HTTP scope of ``request``, without what the server knows: ``state`` and where the app is mounted."""
     return {
         "type": "http",
         # 2.4: send() never fails here, so a streaming response need not watch for a disconnect.
@@ -232,7 +228,7 @@ def build_scope(request: Request, *, root_path: str = "") -> Scope:
         "path": request.path_bytes.decode("utf-8", "replace"),
         "raw_path": request.raw_path.encode("ascii"),
         "query_string": request.query_string.encode("ascii"),
-        "root_path": root_path,
+        "root_path": "",
         "headers": [(name.lower().encode("utf-8"), value.encode("utf-8")) for name, value in request.headers],
         "client": (request.client, 0) if request.client else None,
         "server": request.server,

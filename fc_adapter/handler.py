@@ -132,7 +132,7 @@ class Handler:
         ``event`` may also be ``str``, ``bytearray`` or a parsed ``dict``; ``context`` may be None. Raises EventError
         for an event that is not HTTP (without ``on_other_event``), and the app's errors with ``on_error="raise"``.
         """
-        if callable(context):
+        if callable(context) and isinstance(event, dict) and "REQUEST_METHOD" in event:
             return self._call_wsgi(event, context)
         try:
             fields = load_event(event)
@@ -156,10 +156,16 @@ class Handler:
     def _call_wsgi(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """FC 2.0 calls an HTTP function as a WSGI application, with its context in the environ."""
         context = environ.get("fc.context")
-        environ["fc.request_id"] = _request_id({}, context)
-        previous = enter(Invocation(None, context, environ["fc.request_id"]))
+        invocation = Invocation(None, context, _request_id({}, context))
+        previous = enter(invocation)
         try:
-            return self._server.respond_wsgi(environ, start_response)
+            return self._server.respond_wsgi(environ, start_response, invocation)
+        except Exception as error:
+            if self._raise_errors:
+                raise
+            status, headers, body = _answer_error(error, invocation.request_id)
+            start_response(f"{status} {body.decode()}", list(headers), (type(error), error, error.__traceback__))
+            return [body]
         finally:
             enter(previous)
 

@@ -7,12 +7,11 @@ import contextvars
 import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any, Callable, TypeVar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import Coroutine
 
     Task = asyncio.Task[Any]
 
@@ -36,26 +35,13 @@ class PrivateLoop:
         Raises RuntimeError when it is called from within this very loop, which would wait for itself.
         """
         running = asyncio._get_running_loop()
-        self._refuse_own(running)
+        if running is not None and running is self._loop:
+            raise RuntimeError("the handler was called from the event loop of its own app, which would wait for itself")
         with self._lock:
             if running is None:
                 self._run(main)
             else:
                 _run_in_thread(self._run, main)
-
-    @contextmanager
-    def running_in_thread(self) -> Iterator[asyncio.AbstractEventLoop]:
-        """Let another thread run the loop meanwhile; what is scheduled on it from here must be so threadsafe."""
-        self._refuse_own(asyncio._get_running_loop())
-        with self._lock:
-            loop = self._open()
-            thread = threading.Thread(target=loop.run_forever, name="fc_adapter")
-            thread.start()
-            try:
-                yield loop
-            finally:
-                loop.call_soon_threadsafe(loop.stop)
-                thread.join()
 
     def close(self, farewell: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run ``farewell()``, cancel what still runs, and close the loop. A loop that was never made needs none of it.
@@ -71,16 +57,10 @@ class PrivateLoop:
             self._loop.close()
             self._loop = None
 
-    def _open(self) -> asyncio.AbstractEventLoop:
+    def _run(self, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
-        factory = self._loop.get_task_factory()
-        if not isinstance(factory, _TaskFactory):
-            self._loop.set_task_factory(_TaskFactory(factory))
-        return self._loop
-
-    def _run(self, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        loop = self._open()
+        loop = self._loop
         task = loop.create_task(main())
         try:
             loop.run_until_complete(task)
@@ -90,10 +70,6 @@ class PrivateLoop:
                 task.cancel()
                 loop.run_until_complete(asyncio.wait([task]))
             raise
-
-    def _refuse_own(self, running: asyncio.AbstractEventLoop | None) -> None:
-        if running is not None and running is self._loop:
-            raise RuntimeError("the handler was called from the event loop of its own app, which would wait for itself")
 
 
 def _run_in_thread(function: Callable[..., None], *arguments: Any) -> None:
@@ -127,6 +103,9 @@ class RequestTasks:
 
     def begin(self) -> None:
         """From here on, what the current task and its descendants start belongs to this request."""
+        factory = self.loop.get_task_factory()
+        if not isinstance(factory, _TaskFactory):  # the first request, or the app has set one of its own
+            self.loop.set_task_factory(_TaskFactory(factory))
         _request_tasks.set(self)
 
     def add(self, task: Task) -> None:

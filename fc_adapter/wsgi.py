@@ -35,8 +35,11 @@ class Server:
         environ["fc.event"], environ["fc.context"], environ["fc.request_id"] = invocation
         return call(self._app, environ)
 
-    def respond_wsgi(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def respond_wsgi(
+        self, environ: Environ, start_response: Callable[..., Any], invocation: Invocation
+    ) -> Iterable[bytes]:
         """Serve a call that is WSGI already, as FC 2.0 makes it. The response is complete when this returns."""
+        environ["fc.request_id"] = invocation.request_id
         if self._base_path:
             environ["SCRIPT_NAME"], environ["PATH_INFO"] = _split_path(environ.get("PATH_INFO", ""), self._base_path)
         iterable = self._app(environ, start_response)

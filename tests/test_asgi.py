@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import io
 import json
 import logging
 import threading
@@ -368,7 +369,8 @@ def test_background_timeout_of_zero_waits_for_none(caplog):
     assert not caplog.records
 
 
-def test_app_with_a_task_factory_of_its_own():
+@pytest.mark.parametrize("place", ["lifespan", "http"])
+def test_app_with_a_task_factory_of_its_own(place):
     made = []
     done = []
 
@@ -381,18 +383,19 @@ def test_app_with_a_task_factory_of_its_own():
         done.append(True)
 
     async def app(scope, receive, send):
-        if scope["path"] == "/set":
+        if scope["type"] == place and not made:
+            made.append("set")
             asyncio.get_running_loop().set_task_factory(factory)
-        else:
+        if scope["type"] == "http":
             asyncio.ensure_future(work())
-        await hello(scope, receive, send)
+            await hello(scope, receive, send)
 
-    handler = wrap(app, lifespan="off")
-    handler(make_event(raw_path="/set"))
+    handler = wrap(app)
+    handler(make_event())
     handler(make_event())
     handler.pre_stop()
-    assert done == [True]
-    assert made
+    assert len(done) >= 1 + (place == "lifespan")
+    assert len(made) > 1
 
 
 # ---- the deadline ----------------------------------------------------------------------------------------------------
@@ -643,7 +646,8 @@ def wsgi_environ(path="/x", **fields):
         "SERVER_PORT": "80",
         "SERVER_PROTOCOL": "HTTP/1.1",
         "wsgi.url_scheme": "http",
-        "wsgi.input": None,
+        "wsgi.input": io.BytesIO(b"body"),
+        "CONTENT_LENGTH": "4",
         "fc.context": SimpleNamespace(request_id="1-fc2"),
         **fields,
     }
@@ -664,6 +668,7 @@ def test_fc2_call():
             await receive()
         else:
             asyncio.ensure_future(work())
+            assert await receive() == {"type": "http.request", "body": b"body", "more_body": False}
             seen = {key: scope[key] for key in ("path", "root_path", "client", "state", "fc.request_id")}
             await send(START)
             await send({"type": "http.response.body", "body": json.dumps(seen).encode()})
@@ -683,16 +688,33 @@ def test_fc2_call():
     handler.pre_stop()
 
 
-def test_fc2_call_that_fails(caplog):
-    async def app(scope, receive, send):
-        raise ValueError("broken")
-
+@pytest.mark.parametrize("app", [app_of(), app_of(START, MORE), app_of({**START, "headers": 5})])
+def test_fc2_call_that_fails(app, caplog):
     handler = wrap(app, lifespan="off")
     started = []
-    assert b"".join(handler(wsgi_environ(), lambda *start: started.append(start[0])))
-    assert started == ["500 Internal Server Error"]
-    assert "request 1-fc2: the app failed: ValueError: broken" in caplog.text
+    assert handler(wsgi_environ(), lambda *start: started.append(start[:2])) == [b"Internal Server Error"]
+    assert started == [("500 Internal Server Error", [("Content-Type", "text/plain; charset=utf-8")])]
+    assert "request 1-fc2 failed with " in caplog.text
     handler.pre_stop()
+    with pytest.raises((AppError, TypeError)):
+        handle(app, wsgi_environ(), lambda *start: None, on_error="raise")
+
+
+def test_fc2_call_that_exits():
+    async def app(scope, receive, send):
+        raise SystemExit(3)
+
+    with pytest.raises(SystemExit):
+        handle(app, wsgi_environ(), lambda *start: None)
+
+
+def test_fc2_call_without_a_body_or_a_known_status():
+    messages = {"type": "http.response.start", "status": 299}, {"type": "http.response.body"}
+    started = []
+    assert handle(app_of(*messages), wsgi_environ(**{"wsgi.input": None}), lambda *start: started.append(start)) == [
+        b""
+    ]
+    assert started == [("299 Unknown", [])]
 
 
 def test_exchange_agrees_with_asgirefs_communicator():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 
@@ -137,13 +138,39 @@ def test_hooks_of_a_wsgi_app_do_nothing():
 
 
 def test_fc2_call_is_wsgi():
-    environ = {"PATH_INFO": "/api/x", "fc.context": "context", "fc.request_uri": "/api/x", "fc.event": None}
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": "/api/x",
+        "fc.context": "context",
+        "fc.request_uri": "/api/x",
+        "fc.event": None,
+    }
     started = []
     (body,) = wrap(report)(environ, lambda *start: started.append(start))
     assert started == [("200 OK", [("Content-Type", "application/json")])]
     assert json.loads(body)["PATH_INFO"] == "/api/x"
     (body,) = wrap(report, base_path="/api")(environ, lambda *start: None)
     assert (json.loads(body)["SCRIPT_NAME"], json.loads(body)["PATH_INFO"]) == ("/api", "/x")
+
+
+def test_fc2_call_that_fails(caplog):
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        yield b"half"
+        raise ValueError("broken")
+
+    environ = {"REQUEST_METHOD": "GET", "fc.context": SimpleNamespace(request_id="1-fc2")}
+    started = []
+    assert wrap(app)(environ, lambda *start: started.append(start)) == [b"Internal Server Error"]
+    assert [start[0] for start in started] == ["200 OK", "500 Internal Server Error"]
+    assert started[1][2][0] is ValueError
+    assert "request 1-fc2 failed with ValueError: broken" in caplog.text
+    with pytest.raises(ValueError, match="broken"):
+        wrap(app, on_error="raise")(environ, lambda *start: None)
+
+
+def test_context_may_be_a_mock():
+    assert see(wrap(report), make_event(), Mock(request_id="1-mock"))["fc.request_id"] == "1-mock"
 
 
 @pytest.mark.parametrize(

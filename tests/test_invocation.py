@@ -109,7 +109,7 @@ def test_under_fc2():
         yield b""
         seen.append(current_invocation())
 
-    list(wrap(app)({"PATH_INFO": "/", "fc.context": CONTEXT}, lambda *start: None))
+    list(wrap(app)({"REQUEST_METHOD": "GET", "fc.context": CONTEXT}, lambda *start: None))
     assert seen == [Invocation(None, CONTEXT, "1-context")]
     assert current_invocation() is None
 
