@@ -84,3 +84,13 @@ def decode_header(raw: bytes) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
         return raw.decode("latin-1")
+
+
+# Documented: what the gateway takes and passes on, in bytes.
+LIMITS = {
+    "target": 4 * 1024,  # path with query
+    "request_headers": 8 * 1024,
+    "body": 32 * 1024 * 1024,
+    "async_body": 128 * 1024,
+    "response_headers": 8 * 1024,
+}

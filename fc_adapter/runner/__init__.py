@@ -1,7 +1,27 @@
 """The platform's part, on the developer's machine. Nothing here is loaded in a deployed function.
 
-- ``cli``: the commands of ``fc-adapter``.
-- ``target``: from what a user types to a handler function.
-- ``context``: the context object that the runtime passes to a handler.
-- ``runtime``: what the runtime does around a call: error objects and log lines.
+What the commands of ``fc-adapter`` do, and ``serve()`` for tests:
+
+- ``cli``, ``invoke``, ``commands``: the command line.
+- ``serving``, ``server``: the HTTP server; ``gateway``: what the trigger does to a request and a response.
+- ``pool``, ``instance``: the instances; ``worker``, ``runtime``, ``context``: what is inside of one.
+- ``function``, ``target``, ``template``: which function to run, from a name or from ``s.yaml``.
+- ``console``, ``record``, ``watch``: lines on the terminal, exchanges in files, reloading.
 """
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .serving import serve
+
+__all__ = ["serve"]
+
+
+def __getattr__(name: str) -> object:
+    """Load ``serve`` when it is asked for: an instance's process, which is made of this package too, has no server."""
+    if name == "serve":
+        from .serving import serve
+
+        return serve
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-import sys
 import time
 from typing import Any
 
@@ -29,32 +28,35 @@ def new_request_id() -> str:
     return f"1-{int(time.time()):08x}-{secrets.token_hex(4)}-{secrets.token_hex(6)}"
 
 
-def build_context(*, request_id: str, handler: str, python: tuple[int, int] = sys.version_info[:2]) -> FCContext:
-    """A context as the runtime for ``python`` (major, minor) makes it: documented per runtime version.
+def build_context(
+    *,
+    request_id: str,
+    handler: str,
+    runtime: tuple[int, int],
+    timeout: float = 60,
+    name: str = "local",
+    memory: int = 512,
+    region: str = "cn-hangzhou",
+) -> FCContext:
+    """A context as the runtime for Python ``runtime`` (major, minor) makes it: documented per runtime version.
 
-    The runtimes before 3.12 have ``credentials`` and ``service``; 3.12 moved what was in ``service``.
-    Credentials and names come from the environment variables that the platform sets, where they are set.
+    The runtimes before 3.12 have ``credentials`` and ``service``; 3.12 moved what was in ``service``. Credentials come
+    from the environment variables in which the platform passes them.
     """
-    environment = os.environ.get
-    function = {
-        "name": environment("FC_FUNCTION_NAME", "local"),
-        "handler": handler,
-        "memory": int(environment("FC_FUNCTION_MEMORY_SIZE", "512")),
-        "timeout": 60,
-    }
+    function = {"name": name, "handler": handler, "memory": memory, "timeout": timeout}
     shape: dict[str, Any] = {
         "request_id": request_id,
-        "region": environment("FC_REGION", "cn-hangzhou"),
-        "account_id": environment("FC_ACCOUNT_ID", "123456"),
+        "region": region,
+        "account_id": os.environ.get("FC_ACCOUNT_ID", "123456"),
         "retry_count": 0,
         "tracing": _Record(openTracingSpanContext="", openTracingSpanBaggages={}, jaegerEndpoint=""),
         "logger": logging.getLogger(),
     }
-    if python < (3, 12):
+    if runtime < (3, 12):
         shape["credentials"] = _Record(
-            access_key_id=environment("ALIBABA_CLOUD_ACCESS_KEY_ID", ""),
-            access_key_secret=environment("ALIBABA_CLOUD_ACCESS_KEY_SECRET", ""),
-            security_token=environment("ALIBABA_CLOUD_SECURITY_TOKEN", ""),
+            access_key_id=os.environ.get("ALIBABA_CLOUD_ACCESS_KEY_ID", ""),
+            access_key_secret=os.environ.get("ALIBABA_CLOUD_ACCESS_KEY_SECRET", ""),
+            security_token=os.environ.get("ALIBABA_CLOUD_SECURITY_TOKEN", ""),
         )
         shape["service"] = _Record(name="", log_project="", log_store="", qualifier="LATEST", version_id="")
     else:

@@ -1,11 +1,61 @@
-"""What the runtime does around a handler's call: the error object it reports and the log lines it writes."""
+"""What the platform's runtime does around a handler's call: hooks, error objects, and the lines of the log."""
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 import traceback
-from typing import Any, TextIO
+from typing import Any, Callable, TextIO
+
+from ..contract.response import dump_result
+from .context import build_context
+from .function import Function
+from .target import Target, load_target
+
+
+class Runtime:
+    """A function loaded into this process: its handler and hooks, called as the platform calls them."""
+
+    def __init__(self, function: Function) -> None:
+        self._function = function
+        self._handler: Callable[..., Any] = function.handler
+        self.request_id = "-"
+
+    def load(self) -> None:
+        """Import the handler's module. Raises whatever the import raises, and NotFoundError."""
+        if isinstance(self._function.handler, Target):
+            self._handler = load_target(self._function.handler)
+
+    def invoke(self, event: bytes, request_id: str) -> bytes:
+        """Call the handler and return its result after the runtime's JSON step. Raises what either raises."""
+        self.request_id = request_id
+        return dump_result(self._handler(event, self._context()))
+
+    def call_hook(self, handler: str, request_id: str) -> None:
+        """Call a hook such as ``index.initialize`` with a context. Raises what it raises, and NotFoundError."""
+        self.request_id = request_id
+        module, _, attribute = handler.rpartition(".")
+        target = self._function.handler
+        load_target(Target(target.directory, module, attribute), wrap_apps=False)(self._context())
+
+    def start_logging(self, stream: TextIO) -> None:
+        """Send the root logger to ``stream`` in the runtime's format, from level INFO up, as the platform does."""
+        output = logging.StreamHandler(stream)
+        output.setFormatter(_Formatter(lambda: self.request_id))
+        logging.basicConfig(level=logging.INFO, handlers=[output], force=True)
+
+    def _context(self) -> Any:
+        function = self._function
+        return build_context(
+            request_id=self.request_id,
+            handler=function.label,
+            runtime=function.runtime,
+            timeout=function.timeout,
+            name=function.name,
+            memory=function.memory,
+            region=function.region,
+        )
 
 
 def build_error(error: BaseException, *, error_type: str | None = None) -> dict[str, Any]:
@@ -28,15 +78,13 @@ def build_error(error: BaseException, *, error_type: str | None = None) -> dict[
     }
 
 
+def dump_error(error: BaseException, *, error_type: str | None = None) -> bytes:
+    """``build_error`` as JSON."""
+    return json.dumps(build_error(error, error_type=error_type)).encode("ascii")
+
+
 # The frames of the runner and of the import system: no part of what a deployed function would show.
 _HIDDEN = (__file__.rpartition("runtime.py")[0], "<frozen importlib")
-
-
-def start_logging(stream: TextIO, request_id: str) -> None:
-    """Send the root logger to ``stream`` in the runtime's format, from level INFO up, as the platform collects it."""
-    output = logging.StreamHandler(stream)
-    output.setFormatter(_Formatter(request_id))
-    logging.basicConfig(level=logging.INFO, handlers=[output], force=True)
 
 
 class _Formatter(logging.Formatter):
@@ -44,5 +92,10 @@ class _Formatter(logging.Formatter):
 
     converter = staticmethod(time.gmtime)
 
-    def __init__(self, request_id: str) -> None:
-        super().__init__(f"%(asctime)s.%(msecs)03dZ {request_id} [%(levelname)s] %(message)s", "%Y-%m-%dT%H:%M:%S")
+    def __init__(self, request_id: Callable[[], str]) -> None:
+        super().__init__("%(asctime)s.%(msecs)03dZ %(request_id)s [%(levelname)s] %(message)s", "%Y-%m-%dT%H:%M:%S")
+        self._request_id = request_id
+
+    def format(self, record: logging.LogRecord) -> str:
+        record.request_id = self._request_id()
+        return super().format(record)

@@ -40,16 +40,17 @@ def parse_target(text: str) -> Target:
     return Target(Path(directory or ".").resolve(), name, attribute)
 
 
-def load_target(target: Target) -> Callable[..., Any]:
+def load_target(target: Target, *, wrap_apps: bool = True) -> Callable[..., Any]:
     """Import the handler as the platform does: from the code directory, which is also the current directory.
 
-    A bare WSGI or ASGI application is wrapped. Raises NotFoundError when there is no such name or it is no handler,
-    and whatever the module itself raises.
+    A bare WSGI or ASGI application is wrapped, unless ``wrap_apps`` is false. Raises NotFoundError when there is no
+    such name or it is no handler, and whatever the module itself raises.
     """
     if not target.directory.is_dir():
         raise NotFoundError(f"cannot load {target.module}:{target.attribute}: no directory {str(target.directory)!r}")
     os.chdir(target.directory)
-    sys.path.insert(0, str(target.directory))
+    if sys.path[:1] != [str(target.directory)]:
+        sys.path.insert(0, str(target.directory))
     try:
         found = load_object(f"{target.module}:{target.attribute}")
     except NotFoundError as error:
@@ -59,7 +60,7 @@ def load_target(target: Target) -> Callable[..., Any]:
             f"{target.module}:{target.attribute} is of type {type(found).__name__}, which is no handler"
         )
     handler: Callable[..., Any] = found
-    if isinstance(handler, Handler) or not names_its_interface(handler):
+    if isinstance(handler, Handler) or not wrap_apps or not names_its_interface(handler):
         return handler
     print(
         f"note: {target.module}:{target.attribute} is a bare {detect_interface(handler).upper()} app, wrapped for this "

@@ -310,7 +310,7 @@ def test_event_command(command):
     [((3, 10), {"credentials", "service"}, {"log_project"}), ((3, 12), {"log_project", "log_store"}, {"credentials"})],
 )
 def test_context_has_the_shape_of_its_runtime(python, has, has_not):
-    context = build_context(request_id="1-a", handler="index.handler", python=python)
+    context = build_context(request_id="1-a", handler="index.handler", runtime=python)
     assert has <= set(vars(context))
     assert not has_not & set(vars(context))
     assert hasattr(context.function, "qualifier") is (python >= (3, 12))

@@ -1,0 +1,38 @@
+"""Messages between the gateway and an instance, over a pair of byte streams.
+
+A frame is one line of JSON, an object with ``kind`` and ``size`` among its keys, and then ``size`` bytes of payload.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, BinaryIO, NamedTuple
+
+
+class Frame(NamedTuple):
+    """One message: its ``kind``, further ``fields`` (JSON-compatible), and a ``payload`` of bytes."""
+
+    kind: str
+    fields: dict[str, Any]
+    payload: bytes
+
+
+def write_frame(stream: BinaryIO, kind: str, payload: bytes = b"", **fields: Any) -> None:
+    """Send one frame. Raises OSError when the other end is gone."""
+    header = json.dumps({**fields, "kind": kind, "size": len(payload)}).encode("ascii")
+    stream.write(header + b"\n")
+    stream.write(payload)
+    stream.flush()
+
+
+def read_frame(stream: BinaryIO) -> Frame | None:
+    """Receive one frame, or None when the other end is gone, be it in the middle of a frame."""
+    line = stream.readline()
+    if not line.endswith(b"\n"):
+        return None
+    fields = json.loads(line)
+    size = fields.pop("size")
+    payload = stream.read(size)
+    if len(payload) < size:
+        return None
+    return Frame(fields.pop("kind"), fields, payload)

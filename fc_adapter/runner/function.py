@@ -1,0 +1,60 @@
+"""The function that the runner runs: where its code is and how it is configured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from .target import Target
+
+METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS")
+
+
+class Hook(NamedTuple):
+    """A lifecycle hook: ``"index.initialize"``, and the seconds it may take."""
+
+    handler: str
+    timeout: float
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function's configuration, in the platform's terms.
+
+    ``handler`` is a Target to import, or the handler function itself. ``timeout`` is in seconds, ``memory`` in MB,
+    ``runtime`` is the (major, minor) version of Python whose shape the context has. ``environment`` is added to the
+    environment of the instance.
+    """
+
+    handler: Any
+    name: str = "local"
+    region: str = "cn-hangzhou"
+    runtime: tuple[int, int] = (3, 10)
+    timeout: float = 60
+    memory: int = 512
+    environment: dict[str, str] = field(default_factory=dict)
+    initializer: Hook | None = None
+    pre_stop: Hook | None = None
+    methods: tuple[str, ...] = METHODS
+
+    @property
+    def label(self) -> str:
+        """The handler as the platform writes it: ``index.handler``."""
+        if isinstance(self.handler, Target):
+            return f"{self.handler.module}.{self.handler.attribute}"
+        return "index.handler"
+
+    def platform_environment(self, instance_id: str) -> dict[str, str]:
+        """The variables that the platform sets in an instance, and the function's own."""
+        directory = str(self.handler.directory) if isinstance(self.handler, Target) else "."
+        return {
+            "FC_FUNC_CODE_PATH": directory,
+            "FC_ACCOUNT_ID": "123456",
+            "FC_FUNCTION_HANDLER": self.label,
+            "FC_FUNCTION_NAME": self.name,
+            "FC_FUNCTION_MEMORY_SIZE": str(self.memory),
+            "FC_FUNCTION_VERSION": "LATEST",
+            "FC_REGION": self.region,
+            "FC_INSTANCE_ID": instance_id,
+            **self.environment,
+        }

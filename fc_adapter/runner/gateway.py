@@ -1,0 +1,131 @@
+"""The gateway's part, without sockets: a request becomes an event, is invoked, and its result becomes a response."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from email.utils import formatdate
+from typing import Any, NamedTuple
+
+from ..contract.request import build_event
+from ..contract.response import add_platform_headers, function_error, parse_result, platform_error
+from ..contract.rules import LIMITS
+from ..messages import Request, Response, get_header
+from .context import new_request_id
+from .instance import Reply
+from .pool import Pool
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..messages import Pairs
+
+ACCOUNT_ID = "123456"
+
+
+class Exchange(NamedTuple):
+    """One request, and all that came of it.
+
+    ``seconds`` is what the client waited for. ``event`` and ``reply`` are None when the gateway refused the request.
+    """
+
+    request: Request
+    request_id: str
+    response: Response
+    seconds: float
+    event: dict[str, Any] | None = None
+    reply: Reply | None = None
+
+
+class Gateway:
+    """Serves requests by the rules of the HTTP trigger.
+
+    ``methods`` are those that the trigger allows. ``observe(exchange)`` is called after each exchange.
+    """
+
+    def __init__(
+        self, pool: Pool, *, methods: tuple[str, ...], custom_domain: bool, observe: Callable[[Exchange], None]
+    ) -> None:
+        self._pool = pool
+        self._methods = methods
+        self._custom_domain = custom_domain
+        self._observe = observe
+
+    def handle(self, request: Request) -> Response:
+        """The response to ``request``, which the client gets as it is."""
+        began = time.perf_counter()
+        request_id = new_request_id()
+        refusal = self._refuse(request)
+        if refusal is not None:
+            return self._answer(request, request_id, refusal, began)
+        if _is_async(request):
+            threading.Thread(target=self._invoke, args=(request, request_id, began)).start()
+            return self.finish(Response(202, (), b""), request_id)
+        return self._invoke(request, request_id, began)
+
+    def refuse(self, reason: str) -> Response:
+        """The response to what is no request at all."""
+        return self.finish(platform_error(400, "InvalidArgument", reason), new_request_id())
+
+    def run_event(self, event: dict[str, Any], request_id: str) -> tuple[Response, Reply]:
+        """Run an event, and map what comes of it: the response without the platform's own headers, and the reply."""
+        reply = self._pool.run(json.dumps(event, ensure_ascii=False).encode("utf-8"), request_id)
+        if reply.kind == "error":
+            return function_error(), reply
+        response = parse_result(reply.data, custom_domain=self._custom_domain)
+        headers, limit = _size(response.headers), LIMITS["response_headers"]
+        if headers > limit:
+            response = platform_error(
+                502, "BadResponse", f"response headers have {headers} bytes, the limit is {limit}"
+            )
+        return response, reply
+
+    def finish(self, response: Response, request_id: str) -> Response:
+        """``response`` as it goes out, with the platform's headers."""
+        return add_platform_headers(
+            response, request_id=request_id, date=formatdate(usegmt=True), custom_domain=self._custom_domain
+        )
+
+    def _refuse(self, request: Request) -> Response | None:
+        """The platform's error for a request that it would not pass on."""
+        if request.method not in self._methods:
+            allowed = ", ".join(self._methods)
+            return platform_error(403, "AccessDenied", f"the trigger allows {allowed}, not {request.method}")
+        target = len(request.raw_path) + (len(request.query_string) + 1 if request.query else 0)
+        for what, size, limit in (
+            ("path with query", target, LIMITS["target"]),
+            ("request headers", _size(request.headers), LIMITS["request_headers"]),
+            ("request body", len(request.body), LIMITS["async_body" if _is_async(request) else "body"]),
+        ):
+            if size > limit:
+                return platform_error(400, "InvalidArgument", f"{what}: {size} bytes, the limit is {limit}")
+        return None
+
+    def _invoke(self, request: Request, request_id: str, began: float) -> Response:
+        epoch_ms = time.time_ns() // 1_000_000
+        event = build_event(request, account_id=ACCOUNT_ID, request_id=request_id, epoch_ms=epoch_ms)
+        response, reply = self.run_event(event, request_id)
+        return self._answer(request, request_id, response, began, event, reply)
+
+    def _answer(
+        self,
+        request: Request,
+        request_id: str,
+        response: Response,
+        began: float,
+        event: dict[str, Any] | None = None,
+        reply: Reply | None = None,
+    ) -> Response:
+        response = self.finish(response, request_id)
+        self._observe(Exchange(request, request_id, response, time.perf_counter() - began, event, reply))
+        return response
+
+
+def _is_async(request: Request) -> bool:
+    return (get_header(request.headers, "x-fc-invocation-type") or "").lower() == "async"
+
+
+def _size(headers: Pairs) -> int:
+    """How many bytes ``headers`` take on the wire."""
+    return sum([len(f"{name}: {value}\r\n".encode()) for name, value in headers])

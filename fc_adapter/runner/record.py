@@ -1,0 +1,95 @@
+"""Keeping exchanges as files, and running them again."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..errors import ConfigError
+from ..messages import Response
+from .gateway import Exchange
+
+# Headers of a response that differ from one time to the next.
+_VARYING = {"date", "x-fc-request-id"}
+
+
+class Recorder:
+    """Writes each exchange into a JSON file of its own in ``directory``, which is made when it does not exist."""
+
+    def __init__(self, directory: Path, *, custom_domain: bool) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self._directory = directory
+        self._custom_domain = custom_domain
+
+    def write(self, exchange: Exchange) -> None:
+        """Keep ``exchange``, unless the gateway refused the request. Raises OSError when it cannot be written."""
+        if exchange.event is None or exchange.reply is None:
+            return
+        document = {
+            "event": exchange.event,
+            "result": _readable(exchange.reply.data),
+            "error": exchange.reply.kind == "error",
+            "response": describe_response(exchange.response),
+            "custom_domain": self._custom_domain,
+            "milliseconds": round(exchange.seconds * 1000, 1),
+        }
+        path = (
+            self._directory / f"{exchange.event['requestContext']['time'].replace(':', '')}-{exchange.request_id}.json"
+        )
+        path.write_text(json.dumps(document, indent=2, ensure_ascii=False), encoding="utf-8")
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """A recorded exchange. Raises ConfigError when ``path`` holds none."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read {str(path)!r}: {error}") from error
+    if not isinstance(document, dict) or not {"event", "response"} <= set(document):
+        raise ConfigError(f"{str(path)!r} is no recorded exchange; expected what serve --record writes")
+    return document
+
+
+def describe_response(response: Response) -> dict[str, Any]:
+    """A response as JSON: its body is text where it is UTF-8, otherwise Base64."""
+    return {"status": response.status, "headers": [list(header) for header in response.headers], **_body(response.body)}
+
+
+def differences(recorded: dict[str, Any], response: Response) -> Iterator[str]:
+    """What differs between a recorded response and a new one: a line for each."""
+    now = describe_response(response)
+    if recorded["status"] != now["status"]:
+        yield f"status: {recorded['status']} -> {now['status']}"
+    before, after = (
+        [(name, value) for name, value in each["headers"] if name.lower() not in _VARYING] for each in (recorded, now)
+    )
+    for name, value in before:
+        if (name, value) not in after:
+            yield f"- {name}: {value}"
+    for name, value in after:
+        if (name, value) not in before:
+            yield f"+ {name}: {value}"
+    for key in ("body", "base64"):
+        if recorded.get(key) != now.get(key):
+            yield f"{key}: {_short(recorded.get(key))} -> {_short(now.get(key))}"
+
+
+def _body(body: bytes) -> dict[str, str]:
+    try:
+        return {"body": body.decode("utf-8")}
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(body).decode("ascii")}
+
+
+def _readable(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError:
+        return _body(data)
+
+
+def _short(text: Any) -> str:
+    return f"{text!r:.200}"

@@ -1,0 +1,92 @@
+"""A running local platform: gateway, instances and HTTP server together."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from .function import Function
+from .gateway import Exchange, Gateway
+from .instance import CAN_FREEZE, Instance, LocalInstance, Log
+from .pool import Pool
+from .server import HTTPServer
+from .target import parse_target
+
+
+class LocalPlatform:
+    """Serves one function over HTTP.
+
+    - ``host``, ``port``: where to listen; port 0 is any free one.
+    - ``instances``: how many there may be at the same time.
+    - ``freeze``: whether an instance stands still between requests; without effect where the system cannot.
+    - ``in_process``: run the function in this process, so that debuggers work; then there is one instance.
+    - ``custom_domain``: answer as on a custom domain rather than the default one.
+    - ``idle_seconds``: how long an instance is kept without work.
+    - ``log(instance_id, line)``: gets what the function logs and prints; ``observe(exchange)``: each exchange.
+
+    Raises OSError when it cannot listen.
+    """
+
+    def __init__(
+        self,
+        function: Function,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 9000,
+        instances: int = 1,
+        freeze: bool = True,
+        in_process: bool = False,
+        custom_domain: bool = False,
+        idle_seconds: float = 300.0,
+        log: Log = lambda instance_id, line: None,
+        observe: Callable[[Exchange], None] = lambda exchange: None,
+    ) -> None:
+        def make() -> Instance | LocalInstance:
+            if in_process:
+                return LocalInstance(function)
+            return Instance(function, log=log, freeze=freeze and CAN_FREEZE)
+
+        self.pool = Pool(make, limit=1 if in_process else instances, idle_seconds=idle_seconds)
+        gateway = Gateway(self.pool, methods=function.methods, custom_domain=custom_domain, observe=observe)
+        try:
+            self._server = HTTPServer(host, port, gateway)
+        except OSError:
+            self.pool.close()
+            raise
+        self.url = f"http://{f'[{host}]' if ':' in host else host}:{self._server.port}"
+
+    def serve_forever(self) -> None:
+        """Serve until ``close`` is called from another thread, or KeyboardInterrupt."""
+        self._server.serve_forever()
+
+    def close(self) -> None:
+        """Stop listening, end all connections and instances."""
+        self._server.close()
+        self.pool.close()
+
+
+@contextmanager
+def serve(handler: Any, *, port: int = 0, **options: Any) -> Iterator[LocalPlatform]:
+    """Serve a handler for the time of a ``with`` block, as ``fc-adapter serve`` does; ``.url`` says where.
+
+    ``handler`` is a name such as ``"index:handler"`` or ``"path/to/index.py:handler"``, which runs in an instance of
+    its own, or the handler function itself, which runs in this process. ``options`` are those of LocalPlatform.
+
+    Raises ConfigError when there is no such handler, and OSError when ``port`` (0: any free one) cannot be had.
+    """
+    if isinstance(handler, str):
+        function = Function(handler=parse_target(handler), runtime=sys.version_info[:2])
+    else:
+        function = Function(handler=handler, runtime=sys.version_info[:2])
+        options["in_process"] = True
+    platform = LocalPlatform(function, port=port, **options)
+    thread = threading.Thread(target=platform.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield platform
+    finally:
+        platform.close()
+        thread.join()

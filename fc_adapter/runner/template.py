@@ -1,0 +1,147 @@
+"""Reading a project's ``s.yaml`` (Serverless Devs, component fc3) into a Function."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from ..errors import ConfigError
+from .function import METHODS, Function, Hook
+from .target import Target
+
+
+def read_template(path: Path, *, resource: str | None = None) -> Function:
+    """The function that ``path`` describes; ``resource`` names it when there are several.
+
+    Raises ConfigError, which says what is missing, for a file that is no template or describes no such function.
+    """
+    document = _load_yaml(path)
+    resources = document.get("resources") if isinstance(document, dict) else None
+    if not isinstance(resources, dict):
+        raise ConfigError(f"{path} has no resources; expected a Serverless Devs template (edition 3.0.0)")
+    functions = {
+        name: each["props"]
+        for name, each in resources.items()
+        if isinstance(each, dict) and each.get("component") == "fc3" and isinstance(each.get("props"), dict)
+    }
+    if resource is None and len(functions) == 1:
+        resource = next(iter(functions))
+    if resource not in functions:
+        names = ", ".join(functions) or "none"
+        wanted = "several functions" if resource is None else f"no function {resource!r}"
+        raise ConfigError(f"{path} has {wanted}; name one with --resource: {names}")
+    props = _resolve(functions[resource], document)
+    return _to_function(props, path)
+
+
+def _load_yaml(path: Path) -> Any:
+    try:
+        import yaml
+    except ImportError:
+        raise ConfigError(f"reading {path} needs PyYAML: pip install 'fc-adapter[yaml]'") from None
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from error
+
+
+def _to_function(props: dict[str, Any], path: Path) -> Function:
+    """Defaults are those of the component's schema: 512 MB, 3 s."""
+    runtime = re.fullmatch(r"python(\d)\.(\d+)", str(props.get("runtime")))
+    if runtime is None:
+        raise ConfigError(f"runtime in {path} is {props.get('runtime')!r}; only python3.9 to python3.12 run here")
+    module, _, attribute = str(props.get("handler", "")).rpartition(".")
+    if not module or not attribute:
+        raise ConfigError(f"handler in {path} is {props.get('handler')!r}; expected such as index.handler")
+    code = props.get("code", ".")
+    code = code.get("src", ".") if isinstance(code, dict) else code
+    environment = props.get("environmentVariables") or {}
+    hooks = props.get("instanceLifecycleConfig") or {}
+    return Function(
+        handler=Target((path.parent / str(code)).resolve(), module, attribute),
+        name=str(props.get("functionName", "local")),
+        region=str(props.get("region", "cn-hangzhou")),
+        runtime=(int(runtime[1]), int(runtime[2])),
+        timeout=float(props.get("timeout", 3)),
+        memory=int(props.get("memorySize", 512)),
+        environment={str(name): str(value) for name, value in environment.items()},
+        initializer=_to_hook(hooks.get("initializer")),
+        pre_stop=_to_hook(hooks.get("preStop")),
+        methods=_methods(props.get("triggers") or []),
+    )
+
+
+def _to_hook(config: Any) -> Hook | None:
+    """A hook's default timeout is 3 s: documented."""
+    return Hook(config["handler"], float(config.get("timeout", 3))) if config and config.get("handler") else None
+
+
+def _methods(triggers: list[Any]) -> tuple[str, ...]:
+    for trigger in triggers:
+        if trigger.get("triggerType") == "http":
+            return tuple(trigger.get("triggerConfig", {}).get("methods") or METHODS)
+    return METHODS
+
+
+_VARIABLE = re.compile(r"\$\{\s*(?:env\((?P<env>[^)]*)\)|vars\.(?P<vars>[\w.-]+))\s*\}")
+
+
+def _resolve(value: Any, document: dict[str, Any]) -> Any:
+    """``value`` with each ``${env('NAME', 'default')}`` and ``${vars.path.to.it}`` in it replaced.
+
+    A string that is one variable and nothing else becomes what the variable is, of whatever type.
+    """
+    if isinstance(value, dict):
+        return {key: _resolve(each, document) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_resolve(each, document) for each in value]
+    if not isinstance(value, str):
+        return value
+    whole = _VARIABLE.fullmatch(value.strip())
+    if whole:
+        return _lookup(whole, document)
+    return _VARIABLE.sub(lambda match: str(_lookup(match, document)), value)
+
+
+def _lookup(match: re.Match[str], document: dict[str, Any]) -> Any:
+    if match["vars"] is not None:
+        found: Any = document.get("vars")
+        for key in match["vars"].split("."):
+            if not isinstance(found, dict) or key not in found:
+                raise ConfigError(f"{match[0]} is used, but vars has no {match['vars']!r}")
+            found = found[key]
+        return _resolve(found, document)
+    name, *default = [part.strip().strip("'\"") for part in match["env"].split(",", 1)]
+    if name in os.environ:
+        return os.environ[name]
+    return default[0] if default else ""
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """The variables of a file of ``NAME=value`` lines; ``#`` begins a comment line, quotes around a value go.
+
+    Raises ConfigError, which names the line, for one that is none of these.
+    """
+    variables = {}
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from error
+    for number, line in enumerate(lines, 1):
+        line = line.strip()
+        if line and not line.startswith("#"):
+            name, value = parse_variable(line.removeprefix("export "), f"line {number} of {path}")
+            if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+                value = value[1:-1]
+            variables[name] = value
+    return variables
+
+
+def parse_variable(text: str, place: str) -> tuple[str, str]:
+    """``NAME=value`` as a pair. Raises ConfigError, which names ``place``."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise ConfigError(f"{place} is {text!r}, expected NAME=value")
+    return name.strip(), value.strip()

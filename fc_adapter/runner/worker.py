@@ -1,0 +1,71 @@
+"""The process of an instance: it loads the function, and serves the gateway's frames until they end.
+
+Standard input and output are the pipe to the gateway. They are moved away before the function is loaded, so that what
+it reads and prints does not get into the pipe; what it prints goes to standard error, which the gateway collects.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+import time
+from typing import BinaryIO
+
+from .frames import Frame, read_frame, write_frame
+from .runtime import Runtime, dump_error
+
+
+def main() -> None:
+    """Serve frames of the kinds ``invoke`` (payload: the event) and ``hook``, until the pipe is closed."""
+    if hasattr(os, "setpgid"):
+        # A group of its own: Ctrl-C is the gateway's, and a signal reaches what the function has started, too.
+        os.setpgid(0, 0)
+    requests, replies = _take_pipe()
+    first = read_frame(requests)
+    if first is None:
+        return
+    runtime = Runtime(pickle.loads(first.payload))
+    runtime.start_logging(sys.stderr)
+    started = time.perf_counter()
+    try:
+        runtime.load()
+    except Exception as error:
+        write_frame(replies, "error", dump_error(error, error_type="ImportModuleError"))
+        return
+    write_frame(replies, "started", seconds=time.perf_counter() - started)
+    while True:
+        frame = read_frame(requests)
+        if frame is None:
+            return
+        try:
+            result = _serve(runtime, frame)
+        except Exception as error:
+            write_frame(replies, "error", dump_error(error))
+        else:
+            write_frame(replies, "result", result)
+
+
+def _serve(runtime: Runtime, frame: Frame) -> bytes:
+    request_id = frame.fields["request_id"]
+    if frame.kind == "hook":
+        runtime.call_hook(frame.fields["handler"], request_id)
+        return b""
+    print(f"FC Invoke Start RequestId: {request_id}")
+    try:
+        return runtime.invoke(frame.payload, request_id)
+    finally:
+        print(f"FC Invoke End RequestId: {request_id}")
+
+
+def _take_pipe() -> tuple[BinaryIO, BinaryIO]:
+    """The pipe to the gateway, which standard input and output no longer are."""
+    requests = os.fdopen(os.dup(0), "rb")
+    replies = os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    for name in ("stdout", "stderr"):
+        getattr(sys, name).reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    return requests, replies

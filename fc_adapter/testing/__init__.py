@@ -1,0 +1,27 @@
+"""Clients for your own tests: HTTP in, HTTP out, through the real contract and without a socket.
+
+- ``Client(handler)``: werkzeug's test client, whose responses have ``.event`` and ``.result`` beside them.
+- ``Transport(handler)``: for httpx, so that an existing httpx test suite runs through the contract unchanged.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .client import Client
+    from .transport import Transport
+
+__all__ = ["Client", "Transport"]
+
+
+def __getattr__(name: str) -> object:
+    """Load ``Client``, which needs werkzeug, or ``Transport``, which needs httpx, when it is asked for."""
+    if name == "Client":
+        from .client import Client
+
+        return Client
+    if name == "Transport":
+        from .transport import Transport
+
+        return Transport
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

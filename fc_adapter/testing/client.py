@@ -1,0 +1,92 @@
+"""werkzeug's test client, with the contract between it and the handler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import Any
+
+import werkzeug.test
+
+from ..contract.request import read_request
+from .exchange import Exchange, run
+
+_EXCHANGE = "fc_adapter.exchange"
+
+
+class TestResponse(werkzeug.test.TestResponse):
+    """werkzeug's test response (``status_code``, ``headers``, ``data``, ``text``, ``json``), and how it came about."""
+
+    __test__ = False  # no test class, whatever pytest thinks of the name
+
+    @property
+    def event(self) -> dict[str, Any]:
+        """The event that the handler got."""
+        exchange: Exchange = self.request.environ[_EXCHANGE]
+        return exchange.event
+
+    @property
+    def result(self) -> Any:
+        """What the handler returned."""
+        exchange: Exchange = self.request.environ[_EXCHANGE]
+        return exchange.result
+
+
+class Client(werkzeug.test.Client):
+    """Sends requests to a handler: ``Client(handler).get("/x")``, ``.post("/y", json={...})`` and so on.
+
+    It takes what werkzeug's client takes (``headers``, ``query_string``, ``json``, ``data``, ``follow_redirects``), and
+    ``files``: a mapping of field names to what ``data`` takes for a file, such as ``(io.BytesIO(b"..."), "name.txt")``,
+    or to bytes. Cookies are kept. What the handler raises comes out.
+
+    ``context`` is what the handler gets as its context; with ``custom_domain`` responses are as on a custom domain.
+    """
+
+    def __init__(self, handler: Callable[..., Any], *, context: Any = None, custom_domain: bool = False) -> None:
+        super().__init__(self._serve, TestResponse)
+        self._handler = handler
+        self._context = context
+        self._custom_domain = custom_domain
+
+    def open(self, *args: Any, files: dict[str, Any] | None = None, **kwargs: Any) -> TestResponse:
+        """Send one request."""
+        if files:
+            fields = {name: _to_file(name, value) for name, value in files.items()}
+            kwargs["data"] = {**(kwargs.get("data") or {}), **fields}
+        kwargs.setdefault("base_url", "https://localhost/")
+        response = super().open(*args, **kwargs)
+        assert isinstance(response, TestResponse)
+        return response
+
+    def _serve(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        headers = [
+            (key[5:].replace("_", "-").title(), value.encode("latin-1").decode("utf-8"))
+            for key, value in environ.items()
+            if key.startswith("HTTP_")
+        ]
+        for key, name in (("CONTENT_TYPE", "Content-Type"), ("CONTENT_LENGTH", "Content-Length")):
+            if environ.get(key):
+                headers.append((name, environ[key]))
+        request = read_request(
+            environ["REQUEST_METHOD"],
+            environ["REQUEST_URI"].encode("latin-1").decode("utf-8"),
+            headers,
+            environ["wsgi.input"].read(),
+            scheme=environ["wsgi.url_scheme"],
+            client="127.0.0.1",
+        )
+        exchange = run(self._handler, request, context=self._context, custom_domain=self._custom_domain)
+        environ[_EXCHANGE] = exchange
+        status, response_headers, body = exchange.response
+        reasons = {each.value: each.phrase for each in HTTPStatus}
+        latin1 = [(name, value.encode("utf-8").decode("latin-1")) for name, value in response_headers]
+        start_response(f"{status} {reasons.get(status, 'Unknown')}", latin1)
+        return [body]
+
+
+def _to_file(name: str, value: Any) -> Any:
+    if isinstance(value, bytes):
+        from io import BytesIO
+
+        return BytesIO(value), name
+    return value
