@@ -29,16 +29,35 @@ def test_wrapping_a_wsgi_app_loads_this_package_and_hardly_more():
     assert {name for name in ours if name.startswith("fc_adapter.runner")} == set()
 
 
+def test_wrapping_an_asgi_app_loads_neither_werkzeug_nor_a2wsgi():
+    code = "import starlette.applications\nimport fc_adapter\nhandler = fc_adapter.wrap(starlette.applications.Starlette())"
+    loaded = loaded_by(f"{code}\nhandler({{'rawPath': '/', 'requestContext': {{'http': {{'method': 'GET'}}}}}})")
+    assert "fc_adapter.asgi" in loaded
+    assert not {"werkzeug", "a2wsgi", "asgiref", "fc_adapter.wsgi", "fc_adapter.runner", "fc_adapter.logs"} & loaded
+
+
+def imported_by(path):
+    """What a module imports, relative imports of this package as ``.name``."""
+    imported = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            imported.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            imported.add("." * node.level + (node.module or ""))
+    return imported
+
+
+def test_only_the_command_line_imports_the_runner():
+    outside = [path for path in PACKAGE.rglob("*.py") if "runner" not in path.parts]
+    importers = [path.name for path in outside if any("runner" in name for name in imported_by(path))]
+    assert importers == ["__main__.py"]
+
+
 @pytest.mark.parametrize(
     "path", ["errors.py", "messages.py", "contract/request.py", "contract/response.py", "contract/rules.py"]
 )
 def test_the_core_imports_only_the_standard_library_and_nothing_slow(path):
-    imported = set()
-    for node in ast.walk(ast.parse((PACKAGE / path).read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            imported.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            imported.add(node.module)
+    imported = {name for name in imported_by(PACKAGE / path) if not name.startswith(".")}
     # `typing` and `collections.abc` are for type checkers; the others inside functions, where they are needed.
     lazily = {"typing", "collections.abc", "urllib.parse", "time", "base64"}
     assert imported - lazily <= {"__future__", "binascii", "collections", "json"}

@@ -11,7 +11,7 @@ import werkzeug.test
 from ..contract.request import read_request
 from .exchange import Exchange, run
 
-_EXCHANGE = "fc_adapter.exchange"
+_EXCHANGES = "fc_adapter.exchanges"
 
 
 class TestResponse(werkzeug.test.TestResponse):
@@ -22,14 +22,17 @@ class TestResponse(werkzeug.test.TestResponse):
     @property
     def event(self) -> dict[str, Any]:
         """The event that the handler got."""
-        exchange: Exchange = self.request.environ[_EXCHANGE]
-        return exchange.event
+        return self._exchange.event
 
     @property
     def result(self) -> Any:
         """What the handler returned."""
-        exchange: Exchange = self.request.environ[_EXCHANGE]
-        return exchange.result
+        return self._exchange.result
+
+    @property
+    def _exchange(self) -> Exchange:
+        exchanges: list[Exchange] = self.request.environ[_EXCHANGES]
+        return exchanges[0]
 
 
 class Client(werkzeug.test.Client):
@@ -53,10 +56,16 @@ class Client(werkzeug.test.Client):
         if files:
             fields = {name: _to_file(name, value) for name, value in files.items()}
             kwargs["data"] = {**(kwargs.get("data") or {}), **fields}
-        kwargs.setdefault("base_url", "https://localhost/")
+        if not args or isinstance(args[0], str):  # otherwise a redirect that is followed
+            kwargs.setdefault("base_url", "https://localhost/")
         response = super().open(*args, **kwargs)
         assert isinstance(response, TestResponse)
         return response
+
+    def run_wsgi_app(self, environ: dict[str, Any], buffered: bool = False) -> Any:
+        """Run one request, and let its response find the exchange."""
+        environ[_EXCHANGES] = []  # a list, since werkzeug passes a copy of the environ on
+        return super().run_wsgi_app(environ, buffered)
 
     def _serve(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         headers = [
@@ -76,7 +85,7 @@ class Client(werkzeug.test.Client):
             client="127.0.0.1",
         )
         exchange = run(self._handler, request, context=self._context, custom_domain=self._custom_domain)
-        environ[_EXCHANGE] = exchange
+        environ[_EXCHANGES].append(exchange)
         status, response_headers, body = exchange.response
         reasons = {each.value: each.phrase for each in HTTPStatus}
         latin1 = [(name, value.encode("utf-8").decode("latin-1")) for name, value in response_headers]
