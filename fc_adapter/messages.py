@@ -58,13 +58,7 @@ class Request(_RequestFields):
     @property
     def query_string(self) -> str:
         """``query``, percent-encoded (str, ASCII). A space is written ``%20``, which every parser reads alike."""
-        if not self.query:
-            return ""
-        from urllib.parse import quote
-
-        return "&".join(
-            f"{quote(name, safe=_QUERY_SAFE)}={quote(value, safe=_QUERY_SAFE)}" for name, value in self.query
-        )
+        return "&".join([f"{_quote(name)}={_quote(value)}" for name, value in self.query])
 
     @property
     def path_bytes(self) -> bytes:
@@ -78,6 +72,15 @@ class Request(_RequestFields):
 
 # What RFC 3986 section 3.4 lets stand in a query, less the characters that form parsers take apart.
 _QUERY_SAFE = "/:,@!$'()*"
+_UNQUOTED = f"{_QUERY_SAFE}-._~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def _quote(text: str) -> str:
+    if not text.strip(_UNQUOTED):  # most are made of these, and need no import
+        return text
+    from urllib.parse import quote
+
+    return quote(text, safe=_QUERY_SAFE)
 
 
 class Response(_ResponseFields):

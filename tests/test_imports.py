@@ -30,7 +30,7 @@ def test_wrapping_a_wsgi_app_loads_this_package_and_hardly_more():
 
 
 def test_wrapping_an_asgi_app_loads_neither_werkzeug_nor_a2wsgi():
-    code = "import starlette.applications\nimport fc_adapter\nhandler = fc_adapter.wrap(starlette.applications.Starlette())"
+    code = "import starlette.applications as web\nimport fc_adapter\nhandler = fc_adapter.wrap(web.Starlette())"
     loaded = loaded_by(f"{code}\nhandler({{'rawPath': '/', 'requestContext': {{'http': {{'method': 'GET'}}}}}})")
     assert "fc_adapter.asgi" in loaded
     assert not {"werkzeug", "a2wsgi", "asgiref", "fc_adapter.wsgi", "fc_adapter.runner", "fc_adapter.logs"} & loaded

@@ -44,7 +44,8 @@ def load_event(event: object) -> Event:
     """
     if isinstance(event, (bytes, str, bytearray)):
         try:
-            event = json.loads(event)
+            # Decoded here, since json.loads() would guess at the encoding of bytes first: it is UTF-8.
+            event = json.loads(event if isinstance(event, str) else event.decode("utf-8"))
         except (ValueError, RecursionError) as error:
             raise EventError(f"the event is not JSON ({error}); expected the JSON object of an HTTP trigger") from error
     if not isinstance(event, dict):
