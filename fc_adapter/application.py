@@ -6,6 +6,7 @@ calling the app to find out might do anything.
 
 from __future__ import annotations
 
+from collections import namedtuple
 from functools import partial
 from types import MethodType, MethodWrapperType
 
@@ -16,9 +17,13 @@ if TYPE_CHECKING:
     from typing import Any
 
 _CO_VARARGS, _CO_COROUTINE, _CO_ASYNC_GENERATOR = 0x04, 0x80, 0x200  # inspect.CO_*
+_GIVES = {_CO_COROUTINE: "coroutine", _CO_ASYNC_GENERATOR: "async generator"}
 _WSGI_NAMES = ("environ", "env")
 _ASGI_NAMES = ("scope",)
-_HINT = "If it is one all the same, say so: wrap(app, interface='wsgi') or wrap(app, interface='asgi')"
+_HINT = (
+    "If it makes the app, call it: wrap(create_app()). If it is an app all the same, say so: wrap(app, "
+    "interface='wsgi') or wrap(app, interface='asgi')"
+)
 
 
 class NotFoundError(ConfigError):
@@ -58,10 +63,40 @@ def _missing_attribute(owner: object, name: str) -> str:
     return f"{getattr(owner, '__name__', type(owner).__name__)!r} has no {name!r}; it has: {names}"
 
 
+class _Signature(namedtuple("_Signature", "names required is_open gives")):
+    """What a function takes, and what calling it gives.
+
+    - ``names``: of its positional parameters; ``required``: how many of them must be given.
+    - ``is_open``: whether ``*args`` takes more.
+    - ``gives``: ``"coroutine"``, ``"async generator"``, or ``""`` for anything else.
+    """
+
+    __slots__ = ()
+
+    @property
+    def first(self) -> str:
+        """The name of the first parameter, or ``""``."""
+        return self.names[0] if self.names else ""
+
+
 def names_its_interface(app: Any) -> bool:
     """Whether the parameters of ``app`` have the names that PEP 3333 or ASGI give them, so that it is surely an app."""
     signature = _read_signature(app)
-    return signature is not None and signature[0][:1] in [(name,) for name in (*_WSGI_NAMES, *_ASGI_NAMES)]
+    return signature is not None and signature.first in (*_WSGI_NAMES, *_ASGI_NAMES)
+
+
+def is_coroutine_function(function: Any) -> bool:
+    """Whether calling ``function`` gives a coroutine."""
+    signature = _read_signature(function)
+    return signature is not None and signature.gives == "coroutine"
+
+
+def is_double_callable(app: Any) -> bool:
+    """Whether an ASGI app is one of ASGI 2: ``app(scope)`` gives a function of ``(receive, send)``."""
+    if isinstance(app, type):
+        return not hasattr(app, "__await__")
+    signature = _read_signature(app)
+    return signature is not None and len(signature.names) < 2 and not signature.is_open and not signature.gives
 
 
 def detect_interface(app: Any) -> str:
@@ -76,54 +111,55 @@ def detect_interface(app: Any) -> str:
     signature = _read_signature(app)
     if signature is None:
         raise ConfigError(f"cannot tell whether {_describe(app)} is WSGI or ASGI from its signature. {_HINT}")
-    names, required, is_open, flags = signature
-    accepts_three = required <= 3 and (len(names) >= 3 or is_open)
-    if flags & _CO_COROUTINE and accepts_three:
+    interface = _match(signature)
+    if interface is None:
+        kind = "a coroutine function" if signature.gives == "coroutine" else "a callable"
+        raise ConfigError(
+            f"the app is {_describe(app)}, {kind} with the parameters ({', '.join(signature.names)}); expected WSGI, "
+            f"app(environ, start_response), or ASGI, async app(scope, receive, send). {_HINT}"
+        )
+    return interface
+
+
+def _match(signature: _Signature) -> str | None:
+    """The interface that has this signature, if there is one."""
+    if signature.gives == "async generator":
+        return None
+    if signature.gives == "coroutine":
+        takes_three = signature.required <= 3 and (len(signature.names) >= 3 or signature.is_open)
+        return "asgi" if takes_three else None
+    if signature.first in _ASGI_NAMES:  # also ASGI 2: app(scope) returns a coroutine function
         return "asgi"
-    if not flags & (_CO_COROUTINE | _CO_ASYNC_GENERATOR):
-        if names and names[0] in _ASGI_NAMES:  # also ASGI 2: app(scope) returns a coroutine function
-            return "asgi"
-        if required == 2 or (names and names[0] in _WSGI_NAMES and len(names) >= 2):
-            return "wsgi"
-        if required == 3:
-            return "asgi"
-        if is_open and not names:  # a decorator that hides its app; those of ASGI apps are coroutine functions
-            return "wsgi"
-    kind = "a coroutine function" if flags & _CO_COROUTINE else "a callable"
-    raise ConfigError(
-        f"the app is {_describe(app)}, {kind} with the parameters ({', '.join(names)}); expected WSGI, "
-        f"app(environ, start_response), or ASGI, async app(scope, receive, send). {_HINT}"
-    )
-
-
-def is_double_callable(app: Any) -> bool:
-    """Whether an ASGI app is one of ASGI 2: ``app(scope)`` gives a function of ``(receive, send)``."""
-    if isinstance(app, type):
-        return not hasattr(app, "__await__")
-    signature = _read_signature(app)
-    return signature is not None and signature[0][1:] == () and not signature[2] and not signature[3] & _CO_COROUTINE
+    if signature.first in _WSGI_NAMES and len(signature.names) >= 2:
+        return "wsgi"
+    if signature.first == "event":
+        return None  # a handler of events already
+    if signature.required in (2, 3):
+        return {2: "wsgi", 3: "asgi"}[signature.required]
+    # A decorator that hides its app counts as WSGI, since those of ASGI apps are coroutine functions.
+    return "wsgi" if signature.is_open and not signature.names else None
 
 
 def _detect_class(app: type) -> str:
     """A class can be an application whose instances are one response each (PEP 3333 shows one, ASGI 2 demands it)."""
-    signature = _read_signature(vars(app).get("__init__", app), bound=1)
-    first = signature[0][:1] if signature else ()
-    if first and first[0] in _ASGI_NAMES:
+    signature = _read_signature(app.__init__, bound=1)  # type: ignore[misc]
+    first = signature.first if signature else ""
+    if first in _ASGI_NAMES:
         return "asgi"
-    if first and first[0] in _WSGI_NAMES and hasattr(app, "__iter__"):
+    if first in _WSGI_NAMES and hasattr(app, "__iter__"):
         return "wsgi"
     raise ConfigError(
         f"the app is {_describe(app)}: wrap an instance of it, such as wrap({app.__name__}(...)). {_HINT}"
     )
 
 
-def _read_signature(function: Any, bound: int = 0) -> tuple[tuple[str, ...], int, bool, int] | None:
-    """Names of the positional parameters, how many must be given, whether ``*args`` takes more, the code's flags.
+def _read_signature(function: Any, bound: int = 0, depth: int = 0) -> _Signature | None:
+    """The signature of ``function`` less ``bound`` parameters, or None when it has no code object.
 
-    None for what has no code object. A decorator that takes ``*args`` is looked through by ``__wrapped__``.
+    A decorator that takes ``*args`` is looked through, by its ``__wrapped__``, when what it wraps looks like an app.
     """
     keywords: set[str] = set()
-    for _ in range(100):  # a chain that bites its own tail ends here
+    for _ in range(20 - depth):  # a chain that bites its own tail ends here
         if isinstance(function, partial):
             bound += len(function.args)
             keywords.update(function.keywords)
@@ -141,12 +177,17 @@ def _read_signature(function: Any, bound: int = 0) -> tuple[tuple[str, ...], int
             continue
         is_open = bool(code.co_flags & _CO_VARARGS)
         if is_open and code.co_argcount <= bound and hasattr(function, "__wrapped__"):
-            function = function.__wrapped__
-            continue
+            inner = _read_signature(function.__wrapped__, bound, depth + 1)
+            if inner is None or _match(inner) is not None:
+                return inner
         names = code.co_varnames[: code.co_argcount]
-        defaults = len(function.__defaults__ or ())
-        required = tuple(name for name in names[bound : len(names) - defaults] if name not in keywords)
-        return tuple(name for name in names[bound:] if name not in keywords), len(required), is_open, code.co_flags
+        needed = names[bound : len(names) - len(function.__defaults__ or ())]
+        return _Signature(
+            tuple([name for name in names[bound:] if name not in keywords]),
+            len([name for name in needed if name not in keywords]),
+            is_open,
+            _GIVES.get(code.co_flags & (_CO_COROUTINE | _CO_ASYNC_GENERATOR), ""),
+        )
     return None
 
 

@@ -6,7 +6,7 @@ import asyncio
 import time
 import weakref
 from logging import getLogger
-from typing import Any, Callable, cast
+from typing import Any, Callable, NamedTuple, cast
 
 from .contract.rules import decode_header
 from .errors import AppError, DeadlineError
@@ -60,6 +60,9 @@ class Server:
         # Runs at the end of the process, unless the handler ends before or pre_stop() has done it.
         weakref.finalize(self, _stop_at_exit, self._loop, self._lifespan)
 
+    def __repr__(self) -> str:
+        return f"the ASGI app {self._app!r}"
+
     def respond(self, request: Request, invocation: Invocation) -> Response:
         """Run one request. Raises what the app raises, AppError, and DeadlineError when time runs out."""
         return self._respond(build_scope(request), request.body, invocation)
@@ -83,13 +86,13 @@ class Server:
         return [response.body]
 
     def _respond(self, scope: Scope, body: bytes, invocation: Invocation) -> Response:
-        deadline = self._deadline(invocation.context)
+        limits = self._limits(invocation.context)
         exchange = Exchange(body)
         scope["root_path"] = self._root_path(scope["path"])
         scope["fc.event"], scope["fc.context"], scope["fc.request_id"] = invocation
         error: Exception
         try:
-            self._loop.run(lambda: self._serve(scope, exchange, invocation, deadline))
+            self._loop.run(lambda: self._serve(scope, exchange, invocation, limits))
             return exchange.response()
         except asyncio.CancelledError as cancellation:
             error = AppError("the app was cancelled, by itself or by what it awaited")
@@ -119,42 +122,42 @@ class Server:
             _logger.error("%s", error, exc_info=error)
             raise
 
-    async def _serve(self, scope: Scope, exchange: Exchange, invocation: Invocation, deadline: float | None) -> None:
-        await self._lifespan.startup()
-        scope["state"] = self._lifespan.state.copy()
+    async def _serve(self, scope: Scope, exchange: Exchange, invocation: Invocation, limits: Limits) -> None:
         tasks = RequestTasks(asyncio.get_running_loop())
-        run = self._run_app(scope, exchange, tasks, invocation, deadline)
-        if deadline is None:
+        run = self._run_app(scope, exchange, tasks, invocation, limits)
+        if limits.deadline is None:
             await run
         else:
-            await self._run_until(deadline, run, exchange, tasks, invocation)
+            await self._run_until(limits.deadline, run, exchange, tasks, invocation)
 
     async def _run_app(
-        self, scope: Scope, exchange: Exchange, tasks: RequestTasks, invocation: Invocation, deadline: float | None
+        self, scope: Scope, exchange: Exchange, tasks: RequestTasks, invocation: Invocation, limits: Limits
     ) -> None:
-        """Run the app, and then wait for the tasks that it has started."""
+        """Run the app, after its startup if it is the first time, and then wait for the tasks that it has started."""
+        await self._lifespan.startup()
+        scope["state"] = self._lifespan.state.copy()
         tasks.begin()
         try:
             await self._app(scope, exchange.receive, exchange.send)
         except Exception:
-            await self._wait_for(tasks, invocation, deadline)
+            await self._wait_for(tasks, invocation, limits)
             raise
-        await self._wait_for(tasks, invocation, deadline)
+        await self._wait_for(tasks, invocation, limits)
 
-    async def _wait_for(self, tasks: RequestTasks, invocation: Invocation, deadline: float | None) -> None:
+    async def _wait_for(self, tasks: RequestTasks, invocation: Invocation, limits: Limits) -> None:
         """Wait for the request's tasks: once the handler returns, the platform freezes them."""
         if not tasks.running:
             return
         seconds = self._background_timeout
-        if deadline is not None:
-            seconds = min(seconds, max(deadline - time.monotonic(), 0.0))
+        if limits.latest is not None:
+            seconds = min(seconds, max(limits.latest - time.monotonic(), 0.0))
         if await tasks.wait(seconds):
             return
         for task in tasks.running:
             self._leave_running(task)
         if self._background_timeout:
             _logger.warning(
-                "request %s left tasks running after %.3g s, which stand still until the next request: %s",
+                "request %s left tasks running after %.2g s, which stand still until the next request: %s",
                 invocation.request_id or "(no id)",
                 seconds,
                 ", ".join(map(describe_task, tasks.running)),
@@ -198,15 +201,34 @@ class Server:
         self._left_running.add(task)
         task.add_done_callback(self._left_running.discard)
 
-    def _deadline(self, context: Any) -> float | None:
-        """When the app must have answered, on the monotonic clock (seconds), or None when there is no such time."""
-        if self._deadline_margin is None:
-            return None
+    def _limits(self, context: Any) -> Limits:
+        """The limits of time that the function's timeout sets."""
         try:
             timeout = float(context.function.timeout)  # some runtimes have it as a string
         except (AttributeError, TypeError, ValueError):
-            return None
-        return time.monotonic() + max(timeout - self._deadline_margin, 0.0)
+            return Limits(None, None)
+        now = time.monotonic()
+        margin = self._deadline_margin
+        if margin is not None and margin < timeout:
+            return Limits(now + timeout - margin, now + timeout - margin)
+        if margin is not None:
+            _logger.warning(
+                "deadline_margin is %s s, but the function's timeout %s s: there is no deadline", margin, timeout
+            )
+        return Limits(None, now + timeout - _RESERVE)
+
+
+_RESERVE = 0.5  # seconds of the function's timeout that waiting for background work leaves to the way of the response
+
+
+class Limits(NamedTuple):
+    """Times on the monotonic clock (seconds), None where there is no limit.
+
+    ``deadline`` is when the app is cancelled, ``latest`` when the handler waits for background work no longer.
+    """
+
+    deadline: float | None
+    latest: float | None
 
 
 def _stop_at_exit(loop: PrivateLoop, lifespan: Lifespan) -> None:
@@ -304,12 +326,11 @@ def _parse_status(status: object) -> int:
 
 def _parse_headers(headers: Iterable[Any]) -> Pairs:
     parsed = []
-    for header in headers:
-        try:
+    header: Any = headers
+    try:
+        for header in headers:
             name, value = header
             parsed.append((name.decode("latin-1"), decode_header(value)))
-        except (AttributeError, TypeError, ValueError):
-            raise AppError(
-                f"the app sent the header {header!r:.100}, expected a name and a value, both bytes"
-            ) from None
+    except (AttributeError, TypeError, ValueError):
+        raise AppError(f"the app sent the header {header!r:.100}, expected a name and a value, both bytes") from None
     return tuple(parsed)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from .application import detect_interface, is_double_callable, load_object
+from .application import detect_interface, is_coroutine_function, is_double_callable, load_object
 from .contract.request import load_event, parse_event
 from .contract.response import build_result
+from .contract.rules import is_token
 from .errors import ConfigError, DeadlineError, EventError
 from .invocation import Invocation, enter
 from .messages import Response
@@ -64,8 +65,8 @@ def wrap(
     _check_choice("interface", interface, ("auto", "wsgi", "asgi"))
     _check_choice("lifespan", lifespan, ("auto", "on", "off"))
     _check_choice("on_error", on_error, ("respond", "raise"))
-    if on_other_event is not None and not callable(on_other_event):
-        raise ConfigError(f"on_other_event must be a function of (event, context) or None, got {on_other_event!r}")
+    if on_other_event is not None and (not callable(on_other_event) or is_coroutine_function(on_other_event)):
+        raise ConfigError(f"on_other_event must be a function of (event, context), not async, got {on_other_event!r}")
     base_path = _parse_base_path(base_path)
     if interface == "auto":
         interface = detect_interface(app)
@@ -126,6 +127,9 @@ class Handler:
         self._raise_errors = raise_errors
         self._on_other_event = on_other_event
 
+    def __repr__(self) -> str:
+        return f"<fc_adapter.Handler of {self._server}>"
+
     def __call__(self, event: Any, context: Any = None) -> Any:
         """Serve one invocation: ``bytes`` of JSON and the platform's context in, a result ``dict`` out.
 
@@ -139,17 +143,26 @@ class Handler:
         except EventError:
             if self._on_other_event is None:
                 raise
-            return self._on_other_event(event, context)
+            return self._call_other(self._on_other_event, event, context)
         invocation = Invocation(fields, context, _request_id(fields, context))
         previous = enter(invocation)
+        method = "GET"
         try:
             request = parse_event(fields, split_query=self._split_query)
+            method = request.method
             response = self._server.respond(request, invocation)
-            return build_result(response, method=request.method, text_types=self._text_types)
+            return build_result(response, method=method, text_types=self._text_types)
         except Exception as error:
             if self._raise_errors:
                 raise
-            return build_result(_answer_error(error, invocation.request_id))
+            return build_result(_answer_error(error, invocation.request_id), method=method)
+        finally:
+            enter(previous)
+
+    def _call_other(self, function: OtherEventHandler, event: Any, context: Any) -> Any:
+        previous = enter(Invocation(event, context, _request_id({}, context)))
+        try:
+            return function(event, context)
         finally:
             enter(previous)
 
@@ -212,7 +225,9 @@ def _check_seconds(option: str, value: object) -> None:
 
 
 def _parse_base_path(base_path: str) -> str:
-    if not isinstance(base_path, str) or (base_path and not base_path.startswith("/")):
+    """Text as it is in the path once that is decoded; lone surrogates are no text."""
+    valid = isinstance(base_path, str) and (base_path == "" or base_path.startswith("/"))
+    if not valid or base_path != base_path.encode("utf-8", "ignore").decode("utf-8"):
         raise ConfigError(f"base_path must be '' or a path that begins with '/', such as '/api', got {base_path!r}")
     return base_path.rstrip("/")
 
@@ -231,8 +246,8 @@ def _parse_names(option: str, names: Iterable[str]) -> frozenset[str]:
 
 
 def _parse_text_types(text_types: Iterable[str]) -> frozenset[str]:
-    parsed = frozenset(map(str.lower, _parse_names("text_types", text_types)))
+    parsed = frozenset([name.strip().lower() for name in _parse_names("text_types", text_types)])
     for media_type in parsed:
-        if media_type.count("/") != 1 or ";" in media_type:
+        if not all(map(is_token, media_type.partition("/")[::2])):
             raise ConfigError(f"text_types takes media types such as 'application/graphql', got {media_type!r}")
     return parsed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import namedtuple
 
 TYPE_CHECKING = False
@@ -21,7 +22,7 @@ else:
 class Invocation(_InvocationFields):
     """One call of the handler.
 
-    - ``event``: the event; a ``dict`` when it is an HTTP event, otherwise what the platform passed.
+    - ``event``: the event; a ``dict`` when it is an HTTP event, None under FC 2.0, otherwise what the platform passed.
     - ``context``: the platform's context object, or None.
     - ``request_id`` (str): the request's id, or ``""``.
     """
@@ -29,9 +30,11 @@ class Invocation(_InvocationFields):
     __slots__ = ()
 
 
-# A context variable follows into tasks and threads, but costs an import: it exists once somebody asks for it.
+# A context variable follows into tasks and threads, but costs an import: it exists once somebody asks for it. Where it
+# has not been set, because the request began before, the thread that serves the request knows.
 _variable: ContextVar[Invocation | None] | None = None
-_latest: Invocation | None = None
+_thread = threading.local()
+_UNSET = Invocation(None, None, "")
 
 
 def current_invocation() -> Invocation | None:
@@ -40,7 +43,8 @@ def current_invocation() -> Invocation | None:
     It follows into asyncio tasks, and into threads that are started with a copy of the context: those of FastAPI's
     ``def`` routes, ``asyncio.to_thread`` and Django's ``sync_to_async``.
     """
-    return context_variable().get()
+    invocation = context_variable().get(_UNSET)
+    return getattr(_thread, "invocation", None) if invocation is _UNSET else invocation
 
 
 def context_variable() -> ContextVar[Invocation | None]:
@@ -49,16 +53,17 @@ def context_variable() -> ContextVar[Invocation | None]:
     if _variable is None:
         from contextvars import ContextVar
 
-        _variable = ContextVar("fc_adapter.invocation", default=None)
-        _variable.set(_latest)
+        _variable = ContextVar("fc_adapter.invocation")
     return _variable
 
 
 def enter(invocation: Invocation | None) -> Invocation | None:
     """Make ``invocation`` the current one, and return the one that was, to be entered again afterwards."""
-    global _latest
-    previous = _latest if _variable is None else _variable.get()
-    _latest = invocation
-    if _variable is not None:
+    previous: Invocation | None
+    if _variable is None:
+        previous = getattr(_thread, "invocation", None)
+    else:
+        previous = current_invocation()
         _variable.set(invocation)
+    _thread.invocation = invocation
     return previous

@@ -35,8 +35,9 @@ class PrivateLoop:
         Raises RuntimeError when it is called from within this very loop, which would wait for itself.
         """
         running = asyncio._get_running_loop()
-        if running is not None and running is self._loop:
-            raise RuntimeError("the handler was called from the event loop of its own app, which would wait for itself")
+        tasks = _request_tasks.get()
+        if self._loop is not None and (running is self._loop or (tasks is not None and tasks.loop is self._loop)):
+            raise RuntimeError("the handler was called by its own app, for which it would wait for ever")
         with self._lock:
             if running is None:
                 self._run(main)

@@ -29,6 +29,9 @@ class Server:
         self._app = app
         self._base_path = base_path.encode("utf-8").decode("latin-1")
 
+    def __repr__(self) -> str:
+        return f"the WSGI app {self._app!r}"
+
     def respond(self, request: Request, invocation: Invocation) -> Response:
         """Run one request. Raises what the app raises, and AppError."""
         environ = build_environ(request, base_path=self._base_path)
@@ -39,9 +42,9 @@ class Server:
         self, environ: Environ, start_response: Callable[..., Any], invocation: Invocation
     ) -> Iterable[bytes]:
         """Serve a call that is WSGI already, as FC 2.0 makes it. The response is complete when this returns."""
-        environ["fc.request_id"] = invocation.request_id
-        if self._base_path:
-            environ["SCRIPT_NAME"], environ["PATH_INFO"] = _split_path(environ.get("PATH_INFO", ""), self._base_path)
+        environ["fc.event"], environ["fc.context"], environ["fc.request_id"] = invocation
+        base_path, environ["PATH_INFO"] = _split_path(environ.get("PATH_INFO", ""), self._base_path)
+        environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + base_path
         iterable = self._app(environ, start_response)
         try:
             return list(iterable)
@@ -145,7 +148,7 @@ def call(app: Application, environ: Environ) -> Response:
     status, headers = start
     body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
     length = get_header(headers, "content-length")
-    if length is not None and length.isdecimal():
+    if length is not None and length.isdecimal() and len(length) < 20:
         body = body[: int(length)]  # PEP 3333: no more than the app has announced
     return Response(status, headers, body)
 

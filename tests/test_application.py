@@ -19,6 +19,7 @@ import pytest
 import quart
 import starlette.applications
 import starlette.endpoints
+import werkzeug
 from a2wsgi import ASGIMiddleware, WSGIMiddleware
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
@@ -95,6 +96,19 @@ def asgi2_function(scope):
     """ASGI 2, as a function."""
 
 
+@werkzeug.Request.application
+def responder(request):
+    """WSGI behind a decorator that hides it, and tells of a function with another signature."""
+
+
+class WsgiSubclass(WsgiClass):
+    """With an ``__init__`` that it has inherited."""
+
+
+def fc_handler(event, context):
+    """A handler already."""
+
+
 def generator(environ, start_response):
     """WSGI, as a generator function."""
     yield b""  # pragma: no cover - never called
@@ -145,6 +159,8 @@ APPS = [
     ("wsgi", cached),
     ("wsgi", opaque),
     ("wsgi", validator(wsgi)),
+    ("wsgi", responder),
+    ("wsgi", WsgiSubclass),
     ("wsgi", lambda e, s: []),
     ("asgi", fastapi.FastAPI()),
     ("asgi", starlette.applications.Starlette()),
@@ -195,6 +211,7 @@ async def async_generator(scope, receive, send):
         (sys, "the module 'sys', which is not callable"),
         (flask.Flask, "the type 'Flask': wrap an instance of it, such as wrap"),
         (object, "the type 'object': wrap an instance"),
+        (fc_handler, r"with the parameters \(event, context\)"),
         (not_an_app, r"a coroutine function with the parameters \(request\)"),
         (async_generator, "expected WSGI, app"),
         (lambda: None, r"a callable with the parameters \(\)"),

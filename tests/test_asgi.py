@@ -12,6 +12,7 @@ import warnings
 from types import SimpleNamespace
 
 import pytest
+from asgiref.sync import sync_to_async
 from asgiref.testing import ApplicationCommunicator
 
 from fc_adapter import AppError, ConfigError, DeadlineError, wrap
@@ -179,6 +180,7 @@ FAULTS = [
     (({**START, "headers": [(b"a", "b")]},), "both bytes"),
     (({**START, "headers": [b"abc"]},), "both bytes"),
     (({**START, "headers": [5]},), "both bytes"),
+    (({**START, "headers": None},), "both bytes"),
     (({**START, "headers": [(b"a", b"b\r\nc: d")]}, END), "CR, LF or NUL"),
     ((START, {"type": "http.response.body", "body": "text"}), "sent a body of type str, expected bytes"),
     ((START, {"type": "http.response.body", "body": None}), "sent a body of type NoneType, expected bytes"),
@@ -430,6 +432,27 @@ def test_stack_of_a_task_that_has_not_begun():
     assert "asyncio" not in stack
 
 
+def test_startup_has_the_same_deadline():
+    async def app(scope, receive, send):
+        await asyncio.sleep(60)
+
+    result = handle(app, context=context_with(0.2), deadline_margin=0.15, lifespan="auto")
+    assert result["statusCode"] == 504
+
+
+def test_margin_that_is_no_less_than_the_timeout_is_no_deadline(caplog):
+    assert handle(hello, context=context_with(1), deadline_margin=1) == OK
+    assert "deadline_margin is 1 s, but the function's timeout 1.0 s: there is no deadline" in caplog.text
+
+
+def test_waiting_for_tasks_ends_before_the_functions_timeout(caplog):
+    async def work():
+        await asyncio.sleep(60)
+
+    assert handle(background_app(work), context=context_with(0.6)) == OK
+    assert "left tasks running after 0.1 s" in caplog.text
+
+
 def test_deadline_of_a_thread_that_cannot_be_stopped():
     release = threading.Event()
 
@@ -524,7 +547,17 @@ def test_from_the_loop_of_its_own_app():
         handler(make_event())
 
     handler = wrap(app, lifespan="off", on_error="raise")
-    with pytest.raises(RuntimeError, match="from the event loop of its own app"):
+    with pytest.raises(RuntimeError, match="called by its own app"):
+        handler(make_event())
+    handler.pre_stop()
+
+
+def test_from_a_thread_of_its_own_app():
+    async def app(scope, receive, send):
+        await sync_to_async(handler)(make_event())
+
+    handler = wrap(app, lifespan="off", on_error="raise")
+    with pytest.raises(RuntimeError, match="called by its own app"):
         handler(make_event())
     handler.pre_stop()
 

@@ -9,7 +9,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from fc_adapter import AdapterError, AppError, ConfigError, EventError, wrap
+from fc_adapter import AdapterError, AppError, ConfigError, EventError, Invocation, current_invocation, wrap
 from tests.conftest import dump, make_event, read_event
 
 
@@ -89,6 +89,7 @@ def test_text_types():
 
 def test_head_has_no_body():
     assert wrap(report)(make_event(method="HEAD"))["body"] == ""
+    assert wrap(lambda environ, start_response: None)(make_event(method="HEAD"))["body"] == ""
 
 
 def test_other_event_without_a_function_for_it():
@@ -101,6 +102,8 @@ def test_other_events_are_passed_on_as_they_came(event):
     context = SimpleNamespace(request_id="1-a")
     handler = wrap(report, on_other_event=lambda *arguments: arguments)
     assert handler(event, context) == (event, context)
+    handler = wrap(report, on_other_event=lambda *arguments: current_invocation())
+    assert handler(event, context) == Invocation(event, context, "1-a")
     assert handler(make_event(), context)["statusCode"] == 200
 
 
@@ -149,6 +152,7 @@ def test_fc2_call_is_wsgi():
     (body,) = wrap(report)(environ, lambda *start: started.append(start))
     assert started == [("200 OK", [("Content-Type", "application/json")])]
     assert json.loads(body)["PATH_INFO"] == "/api/x"
+    assert json.loads(body)["event"] is None
     (body,) = wrap(report, base_path="/api")(environ, lambda *start: None)
     assert (json.loads(body)["SCRIPT_NAME"], json.loads(body)["PATH_INFO"]) == ("/api", "/x")
 
@@ -173,6 +177,19 @@ def test_context_may_be_a_mock():
     assert see(wrap(report), make_event(), Mock(request_id="1-mock"))["fc.request_id"] == "1-mock"
 
 
+async def async_handler(event, context):
+    """What the runtime would not await."""
+
+
+def test_repr():
+    assert repr(wrap(report)).startswith("<fc_adapter.Handler of the WSGI app <function report")
+    assert repr(wrap(async_app)).startswith("<fc_adapter.Handler of the ASGI app <function async_app")
+
+
+async def async_app(scope, receive, send):
+    """An ASGI app."""
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -182,6 +199,9 @@ def test_context_may_be_a_mock():
         ({"on_other_event": "later"}, "on_other_event must be a function of"),
         ({"base_path": "api"}, "base_path must be '' or a path that begins with '/'"),
         ({"base_path": None}, "base_path must be"),
+        ({"base_path": "/\ud800"}, "base_path must be"),
+        ({"on_other_event": async_handler}, "not async"),
+        ({"text_types": ["/"]}, "text_types takes media types"),
         (
             {"split_query": "tag"},
             r"split_query must be a collection of strings, got the string 'tag'; write \('tag',\)",

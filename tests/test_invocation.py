@@ -9,6 +9,7 @@ import logging
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import fastapi
@@ -128,6 +129,20 @@ def test_log_records_carry_the_request_id(request_id, shown, caplog):
     assert [(record.message, record.request_id) for record in caplog.records] == [("outside", "-"), ("inside", shown)]
 
 
+def test_a_thread_without_the_context_knows_of_no_request():
+    seen = []
+
+    def app(environ, start_response):
+        seen.append(pool.submit(current_invocation).result())
+        seen.append(current_invocation().request_id)
+        return answer(start_response)
+
+    with ThreadPoolExecutor(1) as pool:
+        for number in range(2):
+            wrap(app)(make_event(request_id=f"1-{number}"))
+    assert seen == [None, "1-0", None, "1-1"]
+
+
 def test_unknown_name_in_the_package():
     with pytest.raises(AttributeError, match="module 'fc_adapter' has no attribute 'spam'"):
         _ = fc_adapter.spam
@@ -135,7 +150,7 @@ def test_unknown_name_in_the_package():
 
 def test_first_use_in_the_middle_of_a_request_and_no_import_before():
     program = """
-import json, sys
+import json, sys, threading
 import fc_adapter
 
 event = {"rawPath": "/", "requestContext": {"http": {"method": "GET"}, "requestId": "1-a"}}
@@ -144,6 +159,9 @@ seen = []
 def app(environ, start_response):
     start_response("204 No Content", [])
     if environ["REQUEST_METHOD"] == "GET":
+        thread = threading.Thread(target=lambda: seen.append(fc_adapter.current_invocation()))
+        thread.start()
+        thread.join()
         seen.append(fc_adapter.current_invocation().request_id)
     return []
 
@@ -155,4 +173,4 @@ seen.append(fc_adapter.current_invocation())
 print(json.dumps(seen))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
-    assert json.loads(done.stdout) == [[], "1-a", None]
+    assert json.loads(done.stdout) == [[], None, "1-a", None]

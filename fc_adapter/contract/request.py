@@ -22,6 +22,7 @@ from .rules import (
     canonical_name,
     decode_as_gateway,
     is_text_type,
+    is_token,
     media_type,
 )
 
@@ -83,8 +84,9 @@ def parse_event(event: object, *, split_query: SplitQuery = ()) -> Request:
         # one holds a literal percent sign; read as decoded, it is wrong wherever an encoded one holds an escape.
         method = _text(event, "httpMethod")
         raw_path = wire_path(_text(event, "path"), encoded=True)
-    if not method or " " in method or not (method.isascii() and method.isprintable()):
-        raise _malformed("requestContext.http.method" if http else "httpMethod", "an HTTP method", method)
+    if not is_token(method):
+        field = "httpMethod" if not http and "httpMethod" in event else "requestContext.http.method"
+        raise _malformed(field, "an HTTP method such as 'GET'", method or None)
 
     body = _parse_body(event)
     headers, host, forwarded_proto = _parse_headers(_mapping(event, "headers").items(), len(body))
@@ -105,7 +107,7 @@ def parse_event(event: object, *, split_query: SplitQuery = ()) -> Request:
 def read_request(
     method: str,
     target: str,
-    headers: Iterable[tuple[str, str]] = (),
+    headers: Collection[tuple[str, str]] = (),
     body: bytes = b"",
     *,
     scheme: str = "https",
@@ -120,10 +122,18 @@ def read_request(
     """
     from urllib.parse import urlsplit
 
+    if not is_token(method):
+        raise EventError(f"{method!r} is not an HTTP method")
+    for name, value in headers:
+        if not is_token(name) or "\r" in value or "\n" in value or "\0" in value:
+            raise EventError(f"{name[:40]!r} with the value {value[:40]!r} is not an HTTP header")
     if not target.startswith("/"):
         parts = urlsplit(target)
         scheme = parts.scheme
-        headers = [("Host", parts.netloc), *(header for header in headers if header[0].lower() != "host")]
+        headers = [
+            ("Host", parts.netloc.rpartition("@")[2]),
+            *(header for header in headers if header[0].lower() != "host"),
+        ]
         target = parts.path + (f"?{parts.query}" if parts.query else "")
     raw_path, _, query_string = target.partition("#")[0].partition("?")
     kept, host, _ = _parse_headers(headers, len(body))
@@ -250,10 +260,15 @@ def wire_path(path: str, *, encoded: bool) -> str:
         path = "/" + path
     if (encoded or "%" not in path) and path.isascii() and path.isprintable() and not any(c in path for c in " ?#"):
         return path
+    safe = "/!\"$&'()*+,:;<=>@[\\]^`{|}~"
+    return _quote_text(path, safe=f"{safe}%" if encoded else safe)
+
+
+def _quote_text(text: str, *, safe: str) -> str:
+    """``text`` percent-encoded as UTF-8; bytes that came as surrogate escapes are themselves."""
     from urllib.parse import quote
 
-    safe = "/!\"$&'()*+,:;<=>@[\\]^`{|}~"
-    return quote(path.encode("utf-8", "surrogateescape"), safe=f"{safe}%" if encoded else safe)
+    return quote(text.encode("utf-8", "surrogateescape"), safe=safe)
 
 
 def _parse_query(parameters: Event, split: SplitQuery) -> Pairs:
@@ -274,6 +289,8 @@ def parse_query_string(query_string: str) -> Pairs:
     """The decoded names and values of a query string from the wire: the inverse of ``Request.query_string``."""
     from urllib.parse import parse_qsl
 
+    if not query_string.isascii():
+        query_string = _quote_text(query_string, safe="".join(map(chr, range(33, 127))))
     pairs = parse_qsl(query_string, keep_blank_values=True, encoding="latin-1")
     return tuple(
         (decode_as_gateway(name.encode("latin-1")), decode_as_gateway(value.encode("latin-1"))) for name, value in pairs

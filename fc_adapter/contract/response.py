@@ -20,12 +20,13 @@ import json
 from ..errors import AppError
 from ..messages import Response
 from .rules import (
-    BODILESS_STATUSES,
     DEFAULT_CONTENT_TYPE,
     HOP_BY_HOP_HEADERS,
     RESERVED_PREFIX,
     RESERVED_RESPONSE_HEADERS,
+    has_no_body,
     is_text_type,
+    is_token,
     media_type,
     replace_surrogates,
 )
@@ -47,9 +48,6 @@ if TYPE_CHECKING:
 # The platform frames the client's connection; whatever else it reserves, it drops itself.
 _NOT_RETURNED = HOP_BY_HOP_HEADERS | {"content-length"}
 
-# RFC 9110 section 5.6.2
-_TOKEN_CHARACTERS = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
 
 def build_result(response: Response, *, method: str = "GET", text_types: Collection[str] = ()) -> Result:
     """What the handler returns for ``response``, to a request with ``method``.
@@ -66,7 +64,7 @@ def build_result(response: Response, *, method: str = "GET", text_types: Collect
     length: str | None = None
     for name, value in response.headers:
         key = name.lower()
-        if not name or name.strip(_TOKEN_CHARACTERS):
+        if not is_token(name):
             raise AppError(f"the app sent a header name that is not an HTTP token: {name[:80]!r}")
         if "\n" in value or "\r" in value or "\0" in value:
             raise AppError(f"the app sent CR, LF or NUL in the value of the header {name!r}: {value[:80]!r}")
@@ -88,10 +86,11 @@ def build_result(response: Response, *, method: str = "GET", text_types: Collect
             headers[name] = value
 
     body = response.body
-    if body and "content-type" not in spelling:
+    kind = media_type(headers.get("Content-Type"))
+    if body and not kind:
         # The platform would claim JSON.
         headers["Content-Type"] = "application/octet-stream"
-    if method == "HEAD" or response.status < 200 or response.status in BODILESS_STATUSES:
+    if method == "HEAD" or has_no_body(response.status):
         body = b""
     elif length is not None and length != str(len(body)):
         raise AppError(f"the app announced Content-Length {length[:40]}, but its body has {len(body)} bytes")
@@ -99,13 +98,13 @@ def build_result(response: Response, *, method: str = "GET", text_types: Collect
     text = None
     if not body:
         text = ""
-    elif "content-type" in spelling and "content-encoding" not in spelling:
-        kind = media_type(headers[spelling["content-type"]])
-        if is_text_type(kind) or kind.endswith(("+json", "+xml")) or kind in text_types:
-            try:
-                text = body.decode("utf-8")
-            except UnicodeDecodeError:
-                pass
+    elif "content-encoding" not in spelling and (
+        is_text_type(kind) or kind.endswith(("+json", "+xml")) or kind in text_types
+    ):
+        try:
+            text = body.decode("utf-8")
+        except UnicodeDecodeError:
+            pass
     is_base64 = text is None
     if text is None:
         text = binascii.b2a_base64(body, newline=False).decode("ascii")
@@ -182,14 +181,15 @@ def parse_result(result: object, *, custom_domain: bool = False) -> Response:
             continue
         if key in RESERVED_RESPONSE_HEADERS and not (custom_domain and key == "content-disposition"):
             continue
-        if not name or name.strip(_TOKEN_CHARACTERS):
+        if not is_token(name):
             continue  # Go's server leaves out what is no header name,
         has_type = has_type or key == "content-type"
         # and writes a space for a line break, so that no value can begin another header.
         headers.append((name, replace_surrogates(value.replace("\r", " ").replace("\n", " ").replace("\0", " "))))
     if not has_type:
         headers.append(("Content-Type", DEFAULT_CONTENT_TYPE))
-    return Response(status, tuple(headers), _result_body(envelope.get("body"), is_base64 in (True, "true")))
+    body = b"" if has_no_body(status) else _result_body(envelope.get("body"), is_base64 in (True, "true"))
+    return Response(status, tuple(headers), body)
 
 
 def _result_body(body: object, is_base64: bool) -> bytes:
@@ -217,7 +217,9 @@ def add_platform_headers(response: Response, *, request_id: str, date: str, cust
 
     ``date`` is an HTTP date. On the default domain the platform makes browsers download what they get.
     """
-    added = [("Content-Length", str(len(response.body))), ("Date", date), ("X-Fc-Request-Id", request_id)]
+    added = [("Date", date), ("X-Fc-Request-Id", request_id)]
+    if not has_no_body(response.status):
+        added.insert(0, ("Content-Length", str(len(response.body))))
     if not custom_domain:
         added.append(("Content-Disposition", "attachment"))
     return response._replace(headers=(*response.headers, *added))

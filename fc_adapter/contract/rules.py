@@ -44,8 +44,18 @@ RESERVED_PREFIX = "x-fc-"
 # Documented: what the platform claims for a result that names no type.
 DEFAULT_CONTENT_TYPE = "application/json"
 
-# RFC 9110 section 15.2 to 15.4.5: final and interim statuses whose responses carry no content.
-BODILESS_STATUSES = frozenset({204, 304})
+# RFC 9110 section 5.6.2: what the names of headers and methods are made of.
+_TOKEN_CHARACTERS = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def is_token(text: str) -> bool:
+    """Whether ``text`` can be the name of a header or a method."""
+    return text != "" and not text.strip(_TOKEN_CHARACTERS)
+
+
+def has_no_body(status: int) -> bool:
+    """Whether responses with this status carry no content: RFC 9110 sections 15.2, 15.3.5 and 15.4.5."""
+    return status < 200 or status == 204 or status == 304
 
 
 def media_type(content_type: str | None) -> str:

@@ -232,12 +232,13 @@ def test_not_an_http_event(event, message):
         (make_event(raw_path=5), "rawPath of the event must be a string"),
         (make_event(raw_path="/\ud800"), "rawPath of the event must be valid Unicode"),
         (make_event(method=""), "requestContext.http.method of the event must be an HTTP method"),
-        (make_event(method="G T"), "must be an HTTP method, got the string 'G T'"),
+        (make_event(method="G T"), "must be an HTTP method such as 'GET', got the string 'G T'"),
         (make_event(method="GÉT"), "must be an HTTP method"),
         (make_event(method="GET\n"), "must be an HTTP method"),
         (make_event(requestContext={"http": "x"}), "requestContext.http of the event must be an object"),
         (make_event(requestContext=[]), "requestContext of the event must be an object"),
         (make_event(source_ip=7), "requestContext.http.sourceIp of the event must be a string"),
+        ({"rawPath": "/x"}, "requestContext.http.method of the event must be an HTTP method such as 'GET', got null"),
         ({"httpMethod": None}, "httpMethod of the event must be an HTTP method"),
     ],
 )
@@ -304,6 +305,28 @@ def test_read_request_from_a_url():
     assert request.query == (("x", "你"), ("y", "a b"), ("z", ""), ("", ""))
     assert (request.scheme, request.raw_path, request.server) == ("http", "/a", ("h.example", 81))
     assert request.headers == (("Host", "h.example:81"), ("A", "b"))
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "headers", "message"),
+    [
+        ("G T", "/", [], "'G T' is not an HTTP method"),
+        ("", "/", [], "'' is not an HTTP method"),
+        ("GET", "/", [("A B", "x")], "'A B' with the value 'x' is not an HTTP header"),
+        ("GET", "/", [("A", "b\r\nC: d")], "is not an HTTP header"),
+        ("GET", "/", [("A", "\udcff")], "must be valid Unicode"),
+        ("GET", "http://[x", [], "Invalid IPv6 URL"),
+    ],
+)
+def test_what_is_no_request(method, target, headers, message):
+    with pytest.raises(ValueError, match=message):
+        read_request(method, target, headers)
+
+
+def test_read_request_with_plain_text_in_it():
+    request = read_request("GET", "https://user:secret@h.example/你?q=你 好&é=%E4%BD%A0+1")
+    assert request.headers == (("Host", "h.example"),)
+    assert (request.raw_path, request.query) == ("/%E4%BD%A0", (("q", "你 好"), ("é", "你 1")))
 
 
 def test_read_request_without_a_path():

@@ -56,7 +56,7 @@ def test_binary_result():
         ([("Content-Type", "image/svg+xml")], b"<svg/>", False),
         ([("Content-Type", "Application/GraphQL")], b"x", False),
         ([("Content-Type", "application/jsonp")], b"x", True),
-        ([("Content-Type", "")], b"x", True),
+        ([("Content-Type", " ")], b"x", True),
         ([HTML], b"", False),
         ([("Content-Type", "image/png")], b"", False),
     ],
@@ -146,7 +146,7 @@ JSON = ("Content-Type", "application/json")
         ([1, 2], Response(200, (JSON,), b"[1, 2]")),
         (3.5, Response(200, (JSON,), b"3.5")),
         ("", Response(200, (JSON,), b"")),
-        ({"statusCode": 204}, Response(204, (JSON,), b"")),
+        ({"statusCode": 204, "body": "x"}, Response(204, (JSON,), b"")),
         ({"statusCode": 200, "body": None}, Response(200, (JSON,), b"")),
         ({"statusCode": 200, "body": 5}, Response(200, (JSON,), b"5")),
         ({"statusCode": 200, "body": [1]}, Response(200, (JSON,), b"[1]")),
@@ -214,6 +214,8 @@ def test_headers_of_the_platform():
     assert response.headers == (HTML, *added, ("Content-Disposition", "attachment"))
     response = add_platform_headers(respond(HTML), request_id="1-a", date="today", custom_domain=True)
     assert response.headers == (HTML, *added)
+    response = add_platform_headers(respond(HTML, status=204), request_id="1-a", date="today", custom_domain=True)
+    assert response.headers == (HTML, *added[1:])
 
 
 def test_errors_of_the_platform():

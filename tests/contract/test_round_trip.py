@@ -122,8 +122,9 @@ def as_the_client_gets_it(response, method):
             headers.append((first_spelling.setdefault(key, name), value.strip(" \t")))
     cookies = [("set-cookie", value) for name, value in headers if name.lower() == "set-cookie"]
     others = joined([header for header in headers if header[0].lower() != "set-cookie"], ", ")
-    if "content-type" not in first_spelling:
-        others["Content-Type"] = "application/octet-stream" if response.body else "application/json"
+    if response.body and not others.get("Content-Type", "").partition(";")[0].strip():
+        others["Content-Type"] = "application/octet-stream"
+    others.setdefault("Content-Type", "application/json")
     body = response.body
     if method == "HEAD" or response.status < 200 or response.status in (204, 304):
         body = b""
