@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from .application import detect_interface, is_coroutine_function, is_double_callable, load_object
+from .application import detect_interface, is_double_callable, load_object
 from .contract.request import load_event, parse_event
 from .contract.response import build_result
-from .contract.rules import is_token
 from .errors import ConfigError, DeadlineError, EventError
 from .invocation import Invocation, enter
 from .messages import Response
+from .options import (
+    parse_base_path,
+    parse_choice,
+    parse_on_other_event,
+    parse_seconds,
+    parse_split_query,
+    parse_text_types,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,9 +23,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .asgi import Server as ASGIServer
+    from .options import OtherEventHandler
     from .wsgi import Server as WSGIServer
-
-    OtherEventHandler = Callable[[Any, Any], Any]
 
 
 def wrap(
@@ -62,17 +68,18 @@ def wrap(
         app = load_object(app)
     if isinstance(app, Handler):
         raise ConfigError("the app is wrapped already: it is what wrap() returned")
-    _check_choice("interface", interface, ("auto", "wsgi", "asgi"))
-    _check_choice("lifespan", lifespan, ("auto", "on", "off"))
-    _check_choice("on_error", on_error, ("respond", "raise"))
-    if on_other_event is not None and (not callable(on_other_event) or is_coroutine_function(on_other_event)):
-        raise ConfigError(f"on_other_event must be a function of (event, context), not async, got {on_other_event!r}")
-    base_path = _parse_base_path(base_path)
+    parse_choice("interface", interface, ("auto", "wsgi", "asgi"))
     if interface == "auto":
         interface = detect_interface(app)
     elif not callable(app):
         raise ConfigError(f"the app must be callable, got {app!r:.100}")
-    _check_seconds("background_timeout", background_timeout)
+    base_path = parse_base_path(base_path)
+    raise_errors = parse_choice("on_error", on_error, ("respond", "raise")) == "raise"
+    parse_choice("lifespan", lifespan, ("auto", "on", "off"))
+    parse_seconds("background_timeout", background_timeout)
+    if deadline_margin is not None:
+        parse_seconds("deadline_margin", deadline_margin)
+
     server: WSGIServer | ASGIServer
     if interface == "wsgi":
         if lifespan == "on" or deadline_margin is not None:
@@ -81,8 +88,6 @@ def wrap(
 
         server = WSGIServer(app, base_path=base_path)
     else:
-        if deadline_margin is not None:
-            _check_seconds("deadline_margin", deadline_margin)
         if is_double_callable(app):
             from asgiref.compatibility import double_to_single_callable
 
@@ -95,14 +100,14 @@ def wrap(
             lifespan=lifespan,
             background_timeout=background_timeout,
             deadline_margin=deadline_margin,
-            raise_errors=on_error == "raise",
+            raise_errors=raise_errors,
         )
     return Handler(
         server,
-        split_query=split_query if isinstance(split_query, bool) else _parse_names("split_query", split_query),
-        text_types=_parse_text_types(text_types),
-        raise_errors=on_error == "raise",
-        on_other_event=on_other_event,
+        split_query=parse_split_query(split_query),
+        text_types=parse_text_types(text_types),
+        raise_errors=raise_errors,
+        on_other_event=parse_on_other_event(on_other_event),
     )
 
 
@@ -212,42 +217,3 @@ def _request_id(event: dict[str, Any], context: Any) -> str:
         request_context = event.get("requestContext")
         request_id = request_context.get("requestId") if isinstance(request_context, dict) else None
     return request_id if isinstance(request_id, str) else ""
-
-
-def _check_choice(option: str, value: object, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ConfigError(f"{option} must be {' or '.join(map(repr, choices))}, got {value!r}")
-
-
-def _check_seconds(option: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
-        raise ConfigError(f"{option} must be a number of seconds from 0 up, got {value!r}")
-
-
-def _parse_base_path(base_path: str) -> str:
-    """Text as it is in the path once that is decoded; lone surrogates are no text."""
-    valid = isinstance(base_path, str) and (base_path == "" or base_path.startswith("/"))
-    if not valid or base_path != base_path.encode("utf-8", "ignore").decode("utf-8"):
-        raise ConfigError(f"base_path must be '' or a path that begins with '/', such as '/api', got {base_path!r}")
-    return base_path.rstrip("/")
-
-
-def _parse_names(option: str, names: Iterable[str]) -> frozenset[str]:
-    if isinstance(names, str):
-        raise ConfigError(f"{option} must be a collection of strings, got the string {names!r}; write ({names!r},)")
-    try:
-        parsed = frozenset(names)
-    except TypeError:
-        raise ConfigError(f"{option} must be a collection of strings, got {names!r}") from None
-    for name in parsed:
-        if not isinstance(name, str):
-            raise ConfigError(f"{option} must be a collection of strings, got {name!r} in it")
-    return parsed
-
-
-def _parse_text_types(text_types: Iterable[str]) -> frozenset[str]:
-    parsed = frozenset([name.strip().lower() for name in _parse_names("text_types", text_types)])
-    for media_type in parsed:
-        if not all(map(is_token, media_type.partition("/")[::2])):
-            raise ConfigError(f"text_types takes media types such as 'application/graphql', got {media_type!r}")
-    return parsed

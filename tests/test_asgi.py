@@ -16,8 +16,9 @@ from asgiref.sync import sync_to_async
 from asgiref.testing import ApplicationCommunicator
 
 from fc_adapter import AppError, ConfigError, DeadlineError, wrap
-from fc_adapter.asgi import Exchange, build_scope
+from fc_adapter.asgi import build_scope
 from fc_adapter.contract.request import parse_event
+from fc_adapter.exchange import Exchange
 from fc_adapter.loop import format_stack
 from tests.conftest import dump, make_event, read_event
 
@@ -442,7 +443,7 @@ def test_startup_has_the_same_deadline():
 
 def test_margin_that_is_no_less_than_the_timeout_is_no_deadline(caplog):
     assert handle(hello, context=context_with(1), deadline_margin=1) == OK
-    assert "deadline_margin is 1 s, but the function's timeout 1.0 s: there is no deadline" in caplog.text
+    assert "deadline_margin is 1 s, but the function's timeout 1.0 s: no deadline" in caplog.text
 
 
 def test_waiting_for_tasks_ends_before_the_functions_timeout(caplog):

@@ -1,0 +1,97 @@
+"""One request and its response, as an ASGI app sees them: ``receive`` and ``send``."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from .contract.rules import decode_header
+from .errors import AppError
+from .messages import Response
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .messages import Pairs
+
+    Message = dict[str, Any]
+
+
+class Exchange:
+    """Takes what the app sends, and gives it the request.
+
+    ``receive`` gives the whole body (bytes) in one message, then waits until the response is complete, then tells of
+    the disconnect.
+    """
+
+    def __init__(self, body: bytes) -> None:
+        self._body: bytes | None = body
+        self._start: tuple[int, Pairs] | None = None
+        self._chunks: list[bytes] = []
+        self._completed: asyncio.Event | None = None
+        self.is_complete = False
+
+    async def receive(self) -> Message:
+        """The app's next message."""
+        if self._body is not None:
+            body, self._body = self._body, None
+            return {"type": "http.request", "body": body, "more_body": False}
+        if not self.is_complete:
+            if self._completed is None:
+                self._completed = asyncio.Event()
+            await self._completed.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        """Take a message of the app. Raises AppError for one that is wrong or comes at a wrong time."""
+        kind = message.get("type") if isinstance(message, dict) else message
+        if self.is_complete:
+            raise AppError(f"the app sent {kind!r} after its response was complete")
+        if kind == "http.response.start":
+            if self._start is not None:
+                raise AppError("the app sent 'http.response.start' twice")
+            self._start = _parse_status(message.get("status")), _parse_headers(message.get("headers", ()))
+        elif kind == "http.response.body":
+            if self._start is None:
+                raise AppError("the app sent 'http.response.body' before 'http.response.start'")
+            body = message.get("body", b"")
+            if not isinstance(body, (bytes, bytearray, memoryview)):
+                raise AppError(f"the app sent a body of type {type(body).__name__}, expected bytes")
+            if body:
+                self._chunks.append(bytes(body))
+            if not message.get("more_body", False):
+                self.is_complete = True
+                if self._completed is not None:
+                    self._completed.set()
+        else:
+            raise AppError(
+                f"the app sent a message of type {kind!r:.100}, expected 'http.response.start' or 'http.response.body'"
+            )
+
+    def response(self) -> Response:
+        """The response. Raises AppError when it is not complete."""
+        if self._start is None:
+            raise AppError("the app returned without sending a response")
+        if not self.is_complete:
+            raise AppError("the app returned before its response was complete: its last body said more_body")
+        status, headers = self._start
+        return Response(status, headers, self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks))
+
+
+def _parse_status(status: object) -> int:
+    if not isinstance(status, int) or not 100 <= status <= 999:
+        raise AppError(f"the app sent the status {status!r:.100}, expected an integer such as 200")
+    return int(status)
+
+
+def _parse_headers(headers: Iterable[Any]) -> Pairs:
+    parsed = []
+    header: Any = headers
+    try:
+        for header in headers:
+            name, value = header
+            parsed.append((name.decode("latin-1"), decode_header(value)))
+    except (AttributeError, TypeError, ValueError):
+        raise AppError(f"the app sent the header {header!r:.100}, expected a name and a value, both bytes") from None
+    return tuple(parsed)
