@@ -107,6 +107,17 @@ def test_platform_has_its_way():
     assert Client(handler).head("/echo/x").data == b""
 
 
+def test_limits_of_the_gateway():
+    client = Client(handler)
+    response = client.get("/visit", headers={"X-Large": "x" * 9000})
+    assert (response.status_code, response.json["errorCode"]) == (400, "InvalidArgument")
+    assert (response.event, response.result) == (None, None)
+    envelope = {"statusCode": 200, "headers": {"X-Large": "x" * 9000}}
+    response = Client(lambda event, context: envelope).get("/")
+    assert (response.status_code, response.json["errorCode"]) == (502, "BadResponse")
+    assert response.result == envelope
+
+
 def test_errors_come_out():
     with pytest.raises(LookupError, match="broken"):
         Client(failing).get("/")

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from .. import __version__
 from ..application import NotFoundError
-from ..contract.request import build_event, read_request
+from ..contract.request import build_event
 from ..contract.response import add_platform_headers, parse_result
+from ..contract.wire import read_request
 from ..errors import ConfigError
 from ..messages import Request, Response, get_header
 from .context import new_request_id

@@ -8,7 +8,7 @@ from typing import Any
 
 import werkzeug.test
 
-from ..contract.request import read_request
+from ..contract.wire import read_request
 from .exchange import Exchange, run
 
 _EXCHANGES = "fc_adapter.exchanges"
@@ -20,8 +20,8 @@ class TestResponse(werkzeug.test.TestResponse):
     __test__ = False  # no test class, whatever pytest thinks of the name
 
     @property
-    def event(self) -> dict[str, Any]:
-        """The event that the handler got."""
+    def event(self) -> dict[str, Any] | None:
+        """The event that the handler got, or None when the gateway has refused the request."""
         return self._exchange.event
 
     @property

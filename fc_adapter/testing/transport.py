@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 
-from ..contract.request import read_request
 from ..contract.rules import decode_as_gateway
+from ..contract.wire import read_request
 from .exchange import run
 
 

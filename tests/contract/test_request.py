@@ -8,7 +8,8 @@ import json
 import pytest
 
 from fc_adapter import EventError
-from fc_adapter.contract.request import build_event, load_event, parse_event, parse_query_string, read_request
+from fc_adapter.contract.request import build_event, load_event, parse_event
+from fc_adapter.contract.wire import parse_query_string, read_request
 from fc_adapter.messages import Request
 from tests.conftest import make_event, read_event
 

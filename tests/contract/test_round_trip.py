@@ -13,9 +13,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fc_adapter import AdapterError, EventError
-from fc_adapter.contract.request import build_event, load_event, parse_event, parse_query_string, read_request
+from fc_adapter.contract.request import build_event, load_event, parse_event
 from fc_adapter.contract.response import build_result, dump_result, parse_result
 from fc_adapter.contract.rules import TEXT_TYPES
+from fc_adapter.contract.wire import parse_query_string, read_request
 from fc_adapter.messages import Response, get_header
 from tests.conftest import make_event
 
