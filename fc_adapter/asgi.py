@@ -95,24 +95,22 @@ class Server:
             limits=read_limits(invocation.context, background=self._background_timeout, margin=self._deadline_margin),
             left_running=self._left_running,
         )
-        error: Exception
         try:
             self._loop.run(cycle.run)
-            return exchange.response()
-        except asyncio.CancelledError as cancellation:
-            error = AppError("the app was cancelled, by itself or by what it awaited")
-            error.__cause__ = cancellation
-        except Exception as raised:
-            error = raised
-        if self._raise_errors or not exchange.is_complete:
-            raise error
-        _logger.error(
-            "request %s: the app failed after its response was complete, which the client gets: %s: %s",
-            invocation.request_id or "(no id)",
-            type(error).__name__,
-            error,
-            exc_info=error,
-        )
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            if self._raise_errors or not exchange.is_complete:
+                if isinstance(error, Exception):
+                    raise
+                raise AppError(f"the app let {type(error).__name__} out") from error
+            _logger.error(
+                "request %s: the app failed after its response was complete, which the client gets: %s: %s",
+                invocation.request_id or "(no id)",
+                type(error).__name__,
+                error,
+                exc_info=error,
+            )
         return exchange.response()
 
     def initialize(self) -> None:

@@ -99,6 +99,9 @@ class Cycle:
 
     async def _wait_for_tasks(self) -> None:
         """Wait for the request's tasks: once the handler returns, the platform freezes them."""
+        self._exchange.disconnect()
+        # A task for each async generator that was left open begins only now.
+        await asyncio.sleep(0)
         if not self._tasks.running:
             return
         seconds = self._limits.background
@@ -119,8 +122,14 @@ class Cycle:
     async def _run_app_until(self, deadline: float) -> None:
         """Run the app in a task of its own, which can be left behind: a thread that it waits for cannot be stopped."""
         task = asyncio.get_running_loop().create_task(self._run_app())
-        # A little later, so that waiting for the request's own tasks ends first.
-        await asyncio.wait([task], timeout=deadline - time.monotonic() + 0.001)
+        try:
+            # A little later, so that waiting for the request's own tasks ends first.
+            await asyncio.wait([task], timeout=deadline - time.monotonic() + 0.001)
+        except asyncio.CancelledError:
+            # The app has left by an exit, which is on its way out already.
+            if task.done() and not task.cancelled():
+                task.exception()
+            raise
         if task.done():
             return await task
         _logger.error(

@@ -29,7 +29,8 @@ class Exchange:
         self._body: bytes | None = body
         self._start: tuple[int, Pairs] | None = None
         self._chunks: list[bytes] = []
-        self._completed: asyncio.Event | None = None
+        self._over: asyncio.Event | None = None
+        self._is_over = False
         self.is_complete = False
 
     async def receive(self) -> Message:
@@ -37,10 +38,10 @@ class Exchange:
         if self._body is not None:
             body, self._body = self._body, None
             return {"type": "http.request", "body": body, "more_body": False}
-        if not self.is_complete:
-            if self._completed is None:
-                self._completed = asyncio.Event()
-            await self._completed.wait()
+        if not self._is_over:
+            if self._over is None:
+                self._over = asyncio.Event()
+            await self._over.wait()
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
@@ -62,12 +63,17 @@ class Exchange:
                 self._chunks.append(bytes(body))
             if not message.get("more_body", False):
                 self.is_complete = True
-                if self._completed is not None:
-                    self._completed.set()
+                self.disconnect()
         else:
             raise AppError(
                 f"the app sent a message of type {kind!r:.100}, expected 'http.response.start' or 'http.response.body'"
             )
+
+    def disconnect(self) -> None:
+        """Let whoever waits in ``receive`` know that the response is complete, or never will be."""
+        self._is_over = True
+        if self._over is not None:
+            self._over.set()
 
     def response(self) -> Response:
         """The response. Raises AppError when it is not complete."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from logging import getLogger
 from typing import Any, Callable
 
 from .errors import AppError
@@ -23,8 +24,7 @@ class Lifespan:
     def __init__(self, app: Callable[..., Any], mode: str) -> None:
         self._app = app
         self._mode = mode
-        self._task: asyncio.Task[None] | None = None
-        self._asked = False
+        self._conversation: _Conversation | None = None
         self.state: dict[str, Any] = {}
         self.is_started = mode == "off"
 
@@ -35,56 +35,74 @@ class Lifespan:
         """
         if self.is_started:
             return
-        loop = asyncio.get_running_loop()
-        self.state = {}
-        self._asked = False
-        self._stop = asyncio.Event()
-        self._reply: asyncio.Future[Any] = loop.create_future()
-        # It outlives the request that happens to come first.
-        task = without_request(loop.create_task, self._run())
+        conversation = _Conversation(self._app)
         try:
-            await asyncio.wait([task, self._reply], return_when=asyncio.FIRST_COMPLETED)
-            if not self._reply.done():
-                self._refuse_or_ignore(task)
-            elif self._reply.result() is None:
-                self._task = task
-            else:
-                raise AppError(f"the app's startup failed: {self._reply.result()}")
+            failure = await conversation.hear("startup")
+            if failure is not None:
+                raise AppError(f"the app's startup failed: {failure}")
+            if not conversation.has_replied:
+                self._refuse_or_ignore(conversation.take_exception())
         except BaseException:
-            task.cancel()
-            await asyncio.wait([task])
-            _take_exception(task)
+            conversation.task.cancel()
+            await asyncio.wait([conversation.task])
+            conversation.take_exception()
             raise
+        self._conversation = conversation if conversation.has_replied else None
+        self.state = conversation.state
         self.is_started = True
 
     async def shutdown(self) -> None:
         """Run the app's shutdown, if it has started. Raises AppError with the app's own message when it fails."""
-        task, self._task = self._task, None
+        conversation, self._conversation = self._conversation, None
         self.is_started = self._mode == "off"
-        if task is None:
+        if conversation is None:
             return
-        self._reply = asyncio.get_running_loop().create_future()
-        self._stop.set()
-        await asyncio.wait([task, self._reply], return_when=asyncio.FIRST_COMPLETED)
-        failure = self._reply.result() if self._reply.done() else None
-        await asyncio.wait([task])
-        error = _take_exception(task)
+        failure = await conversation.hear("shutdown")
+        await asyncio.wait([conversation.task])
+        error = conversation.take_exception()
         if failure is not None or error is not None:
             raise AppError(f"the app's shutdown failed: {failure if failure is not None else repr(error)}") from error
 
-    def _refuse_or_ignore(self, task: asyncio.Task[None]) -> None:
-        """Decide about an app that ended without a word on its startup."""
-        from logging import getLogger
-
-        error = _take_exception(task)
+    def _refuse_or_ignore(self, error: BaseException | None) -> None:
+        """Decide about an app that ended, perhaps with ``error``, instead of living on after its startup."""
         how = "returned" if error is None else f"raised {error!r}"
         if self._mode == "on":
             raise AppError(f"the app {how} before its startup was complete, but lifespan is 'on'") from error
         getLogger("fc_adapter").info("the app does not support lifespan: it %s", how)
 
-    async def _run(self) -> None:
+
+class _Conversation:
+    """One run of the app's lifespan, in a task that outlives the request that happens to come first."""
+
+    def __init__(self, app: Callable[..., Any]) -> None:
+        self.state: dict[str, Any] = {}
+        self._asked = False
+        self._phase = "startup"
+        self._stop = asyncio.Event()
+        self._reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self.state}
-        await self._app(scope, self._receive, self._send)
+        self.task: asyncio.Task[None] = without_request(
+            asyncio.get_running_loop().create_task, _run(app, scope, self._receive, self._send)
+        )
+
+    @property
+    def has_replied(self) -> bool:
+        """Whether the app has said a word on the phase that it was asked for last."""
+        return self._reply.done()
+
+    async def hear(self, phase: str) -> str | None:
+        """Ask for ``phase`` and wait for the app's reply, or its end: None, or why it failed."""
+        if phase == "shutdown":
+            self._phase = phase
+            self._reply = asyncio.get_running_loop().create_future()
+            self._stop.set()
+        await asyncio.wait([self.task, self._reply], return_when=asyncio.FIRST_COMPLETED)
+        reply: str | None = self._reply.result() if self._reply.done() else None
+        return reply
+
+    def take_exception(self) -> BaseException | None:
+        """The exception that ended the task, so that asyncio does not report it too; None for a cancellation."""
+        return None if self.task.cancelled() else self.task.exception()
 
     async def _receive(self) -> Message:
         if not self._asked:
@@ -94,13 +112,11 @@ class Lifespan:
         return {"type": "lifespan.shutdown"}
 
     async def _send(self, message: Message) -> None:
-        phase = "shutdown" if self._stop.is_set() else "startup"
         kind = message.get("type")
-        if kind not in (f"lifespan.{phase}.complete", f"lifespan.{phase}.failed") or self._reply.done():
-            raise AppError(f"the app sent {kind!r} during its {phase}, out of turn")
+        if kind not in (f"lifespan.{self._phase}.complete", f"lifespan.{self._phase}.failed") or self._reply.done():
+            raise AppError(f"the app sent {kind!r} during its {self._phase}, out of turn")
         self._reply.set_result(None if kind.endswith("complete") else message.get("message") or "it gave no reason")
 
 
-def _take_exception(task: asyncio.Task[None]) -> BaseException | None:
-    """The exception that ended ``task``, so that asyncio does not report it too; None for a cancellation."""
-    return None if task.cancelled() else task.exception()
+async def _run(app: Callable[..., Any], *arguments: Any) -> None:
+    await app(*arguments)

@@ -7,12 +7,14 @@ import contextvars
 import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from logging import getLogger
 from typing import Any, Callable, TypeVar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    Main = Callable[[], Coroutine[Any, Any, None]]
     Task = asyncio.Task[Any]
 
 T = TypeVar("T")
@@ -29,67 +31,95 @@ class PrivateLoop:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def run(self, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run ``main()`` to its end. Works inside another running loop too.
+    def run(self, main: Main) -> None:
+        """Run ``main()`` to its end, and raise what it raises. Works inside another running loop too.
 
-        Raises RuntimeError when it is called from within this very loop, which would wait for itself.
+        Raises RuntimeError when it is called by what runs in this very loop, which would wait for itself.
         """
-        running = asyncio._get_running_loop()
-        tasks = _request_tasks.get()
-        if self._loop is not None and (running is self._loop or (tasks is not None and tasks.loop is self._loop)):
-            raise RuntimeError("the handler was called by its own app, for which it would wait for ever")
+        self._refuse_own()
         with self._lock:
-            if running is None:
-                self._run(main)
-            else:
-                _run_in_thread(self._run, main)
+            _call(self._run, main)
 
-    def close(self, farewell: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    def close(self, farewell: Main) -> None:
         """Run ``farewell()``, cancel what still runs, and close the loop. A loop that was never made needs none of it.
 
         It is made anew should ``run`` be called again. Raises what ``farewell()`` raises, once the loop is closed.
         """
-        if self._loop is None:
-            return
-        try:
-            self.run(farewell)
-        finally:
-            self.run(_wind_down)
-            self._loop.close()
-            self._loop = None
+        self._refuse_own()
+        with self._lock:
+            if self._loop is not None:
+                _call(self._close, farewell)
 
-    def _run(self, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    def _refuse_own(self) -> None:
+        tasks = _request_tasks.get()
+        if self._loop is not None and self._loop in (asyncio._get_running_loop(), tasks and tasks.loop):
+            raise RuntimeError("the handler was called by its own app, for which it would wait for ever")
+
+    def _run(self, main: Main) -> None:
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
-        loop = self._loop
-        task = loop.create_task(main())
+        errors: list[BaseException] = []
+
+        async def run() -> None:
+            try:
+                await main()
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                errors.append(error)
+
+        task = self._loop.create_task(run())
         try:
-            loop.run_until_complete(task)
+            self._loop.run_until_complete(task)
         except BaseException:
             # An exit or an interrupt stops the loop in the middle of the task.
             if not task.done():
                 task.cancel()
-                loop.run_until_complete(asyncio.wait([task]))
+                self._loop.run_until_complete(asyncio.wait([task]))
             raise
+        if errors:
+            # Raised here rather than in the task: a task and its exception's traceback hold each other, and so the
+            # request's body, until a garbage collection.
+            raise errors.pop()
+
+    def _close(self, farewell: Main) -> None:
+        assert self._loop is not None
+        try:
+            self._run(farewell)
+        finally:
+            self._run(_wind_down)
+            self._loop.close()
+            self._loop = None
 
 
-def _run_in_thread(function: Callable[..., None], *arguments: Any) -> None:
-    context = contextvars.copy_context()
-    with ThreadPoolExecutor(1, "fc_adapter") as executor:
-        executor.submit(context.run, function, *arguments).result()
+def _call(function: Callable[..., None], *arguments: Any) -> None:
+    """Call a function that runs a loop: in a thread of its own when a loop runs in this one already."""
+    if asyncio._get_running_loop() is None:
+        function(*arguments)
+    else:
+        context = contextvars.copy_context()
+        with ThreadPoolExecutor(1, "fc_adapter") as executor:
+            executor.submit(context.run, function, *arguments).result()
 
 
 async def _wind_down() -> None:
+    """Cancel all tasks, and wait until they have ended, as far as they let themselves be ended."""
     loop = asyncio.get_running_loop()
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     for task in tasks:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    if tasks:
+        done, stubborn = await asyncio.wait(tasks, timeout=_PATIENCE)
+        for task in done:
+            if not task.cancelled():
+                task.exception()
+        for task in stubborn:
+            getLogger("fc_adapter").warning("a task goes on although it was cancelled: %s", describe_task(task))
+    # The threads of the default executor end when they are done, which asyncio's own waiting for them cannot bound.
     await loop.shutdown_asyncgens()
-    try:
-        await loop.shutdown_default_executor()
-    except RuntimeError:  # pragma: no cover - only from Python 3.12 on
-        pass  # No thread can be started at the interpreter's end, which has joined those of the executor already.
+
+
+_PATIENCE = 5.0  # seconds
 
 
 # ---- tasks of a request ----------------------------------------------------------------------------------------------

@@ -11,16 +11,16 @@ import json
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Callable, NamedTuple
-from urllib.parse import urlsplit
 
 import h11
 
-from fc_adapter.contract.request import build_event, parse_query_string
+from fc_adapter.contract.request import build_event
 from fc_adapter.contract.response import dump_result, parse_result
 from fc_adapter.contract.rules import decode_as_gateway
+from fc_adapter.contract.wire import read_request
 from fc_adapter.messages import Request
 
 ROOT = Path(__file__).parents[1]
@@ -73,6 +73,13 @@ def http(
 
 
 @contextmanager
+def serve_all(command: list[str], apps: dict[str, str]) -> Iterator[dict[str, int]]:
+    """Run a server for each of ``apps`` (name to import path, the last word of its command), and give their ports."""
+    with ExitStack() as servers:
+        yield {name: servers.enter_context(serve([*command, path])) for name, path in apps.items()}
+
+
+@contextmanager
 def serve(command: list[str]) -> Iterator[int]:
     """Run a server, and give the port on which it listens. ``{fd}`` in ``command`` is its listening socket.
 
@@ -118,37 +125,30 @@ def through_socket(port: int, request: HttpRequest) -> HttpResponse:
 
 def through_adapter(handler: Callable[[bytes, Any], Any], request: HttpRequest) -> HttpResponse:
     """What a client of the platform gets: ``request`` becomes an event, the handler's result a response."""
-    event = json.dumps(build_event(read_request(request))).encode("ascii")
+    event = json.dumps(build_event(as_gateway(request))).encode("ascii")
     response = parse_result(dump_result(handler(event, None)), custom_domain=True)
     headers = tuple((name.lower(), value.encode("utf-8").strip(b" \t")) for name, value in response.headers)
     return HttpResponse(response.status, headers, response.body)
 
 
-def read_request(request: HttpRequest) -> Request:
+def as_gateway(request: HttpRequest) -> Request:
     """``request`` as the gateway reads it off the wire."""
-    raw_path, _, query = request.target.partition("?")
-    headers = tuple((name, decode_as_gateway(value)) for name, value in request.headers if name != "Transfer-Encoding")
-    named = dict(headers)
-    scheme = named["X-Forwarded-Proto"]
-    host = urlsplit(f"//{named['Host']}")
-    return Request(
-        request.method,
-        raw_path,
-        parse_query_string(query),
-        headers,
-        request.body,
-        scheme,
-        "1.1",
-        "127.0.0.1",
-        (host.hostname, host.port or {"http": 80, "https": 443}[scheme]),
-    )
+    headers = [(name, decode_as_gateway(value)) for name, value in request.headers]
+    scheme = dict(headers)["X-Forwarded-Proto"]
+    return read_request(request.method, request.target, headers, request.body, scheme=scheme, client="127.0.0.1")
+
+
+def compare(port: int, handler: Callable[[bytes, Any], Any], request: HttpRequest) -> dict[str, tuple[Any, Any]]:
+    """The ``differences`` between the two answers to one request."""
+    return differences(through_socket(port, request), through_adapter(handler, request))
 
 
 def comparable(response: HttpResponse) -> dict[str, Any]:
     """``response`` without what is the server's own, in a shape whose differences can be named.
 
     Repeated headers are one, as RFC 9110 section 5.3 has it, but for Set-Cookie. The members of Allow are in no order:
-    frameworks take them out of a set. A JSON body is what it says.
+    frameworks take them out of a set. A JSON body is what it says. A gzip body has the time at which it
+    was made in its header (RFC 1952 section 2.3.1), which is blanked.
     """
     headers: dict[str, Any] = {}
     for name, value in response.headers:
@@ -159,7 +159,9 @@ def comparable(response: HttpResponse) -> dict[str, Any]:
     if "allow" in headers:
         headers["allow"] = sorted(headers["allow"].split(b", "))
     body: Any = response.body
-    if body and headers.get("content-type") == b"application/json":
+    if headers.get("content-encoding") == b"gzip":
+        body = body[:4] + bytes(4) + body[8:]
+    elif body and headers.get("content-type") == b"application/json":
         body = json.loads(body)
     elif len(body) > LONG_BODY:
         body = {"length": len(body), "sha256": hashlib.sha256(body).hexdigest()}

@@ -9,6 +9,7 @@ import json
 import logging
 import threading
 import warnings
+import weakref
 from types import SimpleNamespace
 
 import pytest
@@ -269,9 +270,47 @@ def test_app_that_cancels_itself_after_its_response():
     assert handle(app) == OK
 
 
+class Unusual(BaseException):
+    """No Exception, and no exit either."""
+
+
+def test_unusual_exceptions_do_not_leave_the_handler(caplog):
+    async def app(scope, receive, send):
+        raise Unusual
+
+    assert handle(app)["statusCode"] == 500
+    assert "AppError: the app let Unusual out" in caplog.text
+    with pytest.raises(AppError, match="the app let Unusual out"):
+        handle(app, on_error="raise")
+
+
+def test_failed_request_is_freed_at_once():
+    class Large:
+        """Something that a request holds."""
+
+    async def app(scope, receive, send):
+        scope["large"] = Large()
+        bodies.append(weakref.ref(scope["large"]))
+        raise ValueError("broken")
+
+    bodies = []
+    handler = wrap(app, lifespan="off")
+    handler(make_event())
+    gc.disable()
+    logging.disable()  # pytest would keep the record
+    try:
+        handler(make_event())
+        assert bodies[1]() is None
+    finally:
+        logging.disable(logging.NOTSET)
+        gc.enable()
+    handler.pre_stop()
+
+
 @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
 @pytest.mark.parametrize("in_a_task", [False, True])
-def test_exits_pass_through_and_the_next_request_works(error, in_a_task):
+@pytest.mark.parametrize("options", [{}, {"deadline_margin": 1}])
+def test_exits_pass_through_and_the_next_request_works(error, in_a_task, options, caplog):
     failing = True
 
     async def leave():
@@ -282,12 +321,14 @@ def test_exits_pass_through_and_the_next_request_works(error, in_a_task):
             await (asyncio.ensure_future(leave()) if in_a_task else leave())
         await hello(scope, receive, send)
 
-    handler = wrap(app, lifespan="off")
+    handler = wrap(app, lifespan="off", **options)
     with pytest.raises(type(error)):
-        handler(make_event())
+        handler(make_event(), context_with(60))
     failing = False
     assert handler(make_event()) == OK
     handler.pre_stop()
+    gc.collect()
+    assert in_a_task or "never retrieved" not in caplog.text
 
 
 # ---- background work -------------------------------------------------------------------------------------------------
@@ -332,6 +373,45 @@ def test_tasks_of_a_failed_request_are_waited_for():
 
     assert handle(app)["statusCode"] == 500
     assert done == [True]
+
+
+def test_listener_of_a_failed_request_is_told():
+    heard = []
+
+    async def app(scope, receive, send):
+        await receive()
+        asyncio.ensure_future(listen(receive))
+        await asyncio.sleep(0)
+        raise ValueError("broken")
+
+    async def listen(receive):
+        heard.append(await receive())
+
+    assert handle(app)["statusCode"] == 500
+    assert heard == [{"type": "http.disconnect"}]
+
+
+def test_async_generator_that_was_left_open_is_closed():
+    closed = []
+
+    async def numbers():
+        try:
+            yield 1
+            yield 2
+        finally:
+            await asyncio.sleep(0.01)
+            closed.append(True)
+
+    async def app(scope, receive, send):
+        async for _ in numbers():
+            break
+        gc.collect()
+        await hello(scope, receive, send)
+
+    handler = wrap(app, lifespan="off")
+    assert handler(make_event()) == OK
+    assert closed == [True]
+    handler.pre_stop()
 
 
 def test_task_that_waits_for_a_thread():
@@ -541,6 +621,49 @@ def test_inside_a_running_loop():
         return result
 
     assert asyncio.run(main()) == OK
+
+
+def test_pre_stop_from_several_threads_and_beside_requests():
+    handler = wrap(hello, lifespan="off", on_error="raise")
+    failures = []
+
+    def work(number):
+        try:
+            for _ in range(20):
+                handler.pre_stop() if number % 2 else handler(make_event())
+        except BaseException as error:  # pragma: no cover - would be the failure
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    handler.pre_stop()
+    assert not failures
+
+
+def test_pre_stop_does_not_wait_for_ever(monkeypatch, caplog):
+    monkeypatch.setattr("fc_adapter.loop._PATIENCE", 0.05)
+    release = threading.Event()
+
+    async def stubborn():
+        while not release.is_set():
+            try:
+                await asyncio.sleep(0.01)
+            except asyncio.CancelledError:
+                pass
+
+    async def app(scope, receive, send):
+        asyncio.ensure_future(stubborn())
+        asyncio.get_running_loop().run_in_executor(None, release.wait)
+        await hello(scope, receive, send)
+
+    handler = wrap(app, lifespan="off", background_timeout=0)
+    assert handler(make_event()) == OK
+    handler.pre_stop()
+    release.set()
+    assert "a task goes on although it was cancelled: " in caplog.text
 
 
 def test_from_the_loop_of_its_own_app():

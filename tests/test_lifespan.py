@@ -6,6 +6,7 @@ import asyncio
 import logging
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from starlette.applications import Starlette
@@ -227,6 +228,32 @@ def test_interrupted_startup_is_tried_again():
     interrupt[:] = [False]
     assert status(handler) == 204
     handler.pre_stop()
+
+
+def test_late_reply_of_a_cancelled_startup_is_not_the_next_ones():
+    attempts = []
+
+    async def app(scope, receive, send):
+        if scope["type"] == "lifespan":
+            attempts.append(scope)
+            if len(attempts) == 1:
+                try:
+                    await asyncio.sleep(60)
+                except asyncio.CancelledError:
+                    await asyncio.sleep(0.3)
+                    await send({"type": "lifespan.startup.failed", "message": "too late"})
+                    raise
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await receive()
+        else:
+            await Recorder()(scope, receive, send)
+
+    handler = wrap(app, deadline_margin=0.2)
+    context = SimpleNamespace(request_id="1-a", function=SimpleNamespace(timeout=0.3))
+    answers = [handler(make_event(), context)["statusCode"] for _ in range(3)]
+    handler.pre_stop()
+    assert answers == [504, 204, 204]
 
 
 def test_tasks_of_the_lifespan_are_not_waited_for_and_belong_to_no_request():

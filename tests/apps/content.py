@@ -16,6 +16,65 @@ LARGE = b"".join(number.to_bytes(4, "big") for number in range(5 * 1024 * 1024 /
 EXPIRES = datetime(2030, 1, 1, 12, tzinfo=timezone.utc)
 ETAG = "v1-你好".encode().hex()
 
+TEXT = ("Content-Type", "text/plain; charset=utf-8")
+
+# Responses that frameworks do not let through, by path: status, headers and body, as WSGI has them.
+ODD_REPLIES = {
+    "/repeats": (
+        "200 OK",
+        [
+            TEXT,
+            *(("Set-Cookie", f"c{number}=a, b; Path=/{number}") for number in range(20)),
+            ("set-cookie", "lower=1"),
+            ("SET-COOKIE", "upper=1"),
+            ("Set-Cookie", "c1=again"),
+            ("Link", "</a>"),
+            ("LINK", "</b>"),
+            ("Www-Authenticate", 'Basic realm="a, b"'),
+            ("Www-Authenticate", "Bearer"),
+            ("Vary", "Cookie"),
+            ("vary", "Accept"),
+            ("X-Same", "1"),
+            ("X-Same", "1"),
+        ],
+        [b"repeats"],
+    ),
+    "/odd-values": (
+        "200 OK",
+        [
+            TEXT,
+            ("X-Empty", ""),
+            ("X-Inner", "a  b\tc"),
+            ("X-Quotes", '"\\" \''),
+            ("X-Utf8", "你好\x85 é 𝄞".encode().decode("latin-1")),
+            ("!#$%&'*+-.^_`|~0", "odd name"),
+        ],
+        [b"odd values"],
+    ),
+    "/latin1": ("200 OK", [TEXT, ("X-Latin1", "caf\xe9")], [b"latin1"]),
+    "/reserved": (
+        "200 OK",
+        [TEXT, ("Content-Disposition", "attachment"), ("X-Fc-Custom", "1"), ("Proxy-Authenticate", "Basic")],
+        [b"reserved"],
+    ),
+    "/large": ("200 OK", [("Content-Type", "video/mp4"), ("Content-Length", str(len(LARGE)))], [LARGE]),
+    "/bad-text": ("200 OK", [TEXT], [b"\xff\xfe", EVERY_BYTE]),
+    "/bad-json": ("200 OK", [("Content-Type", "application/problem+json")], [b'{"a": "\xe9"}']),
+    "/text-type": ("200 OK", [("content-TYPE", "TEXT/HTML ; charset=x")], ["\ufeff\0\r\n\u2028".encode()]),
+    "/no-type": ("200 OK", [], [b"no type"]),
+    "/no-type-no-body": ("200 OK", [], []),
+    "/no-body": ("200 OK", [TEXT, ("Content-Length", "0")], []),
+    "/status": ("299 Odd Status", [TEXT], [b"odd status"]),
+    "/bare-status": ("404 ", [TEXT], [b"no reason"]),
+    "/reset": ("205 Reset Content", [TEXT, ("Content-Length", "0")], []),
+    "/not-modified": ("304 Not Modified", [("ETag", '"1"')], []),
+}
+
+
+def split(body: bytes) -> list[bytes]:
+    """``body`` in pieces, as a response that is streamed has it."""
+    return [body[start : start + 100_000] for start in range(0, len(body), 100_000)]
+
 
 def digest(body: bytes) -> str:
     """The length of ``body`` and its SHA-256."""

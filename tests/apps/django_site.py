@@ -5,6 +5,7 @@ Settings belong to a process: whatever needs Django under test imports this modu
 
 from __future__ import annotations
 
+import asyncio
 from io import BytesIO
 
 import django
@@ -86,6 +87,21 @@ def headers(request):
     return response
 
 
+def reflect(request):
+    return HttpResponse(request.body, content_type=request.content_type)
+
+
+async def events(request):
+    """What only ASGI serves as it is: a view and a body that are asynchronous."""
+
+    async def messages():
+        for number in range(3):
+            await asyncio.sleep(0.001)
+            yield f"data: 消息 {number}\n\n"
+
+    return StreamingHttpResponse(messages(), content_type="text/event-stream")
+
+
 def no_content(request):
     return HttpResponse(status=204)
 
@@ -158,6 +174,8 @@ urlpatterns = [
     path("redirect/built", redirect_built),
     path("cookies", cookies),
     path("headers", headers),
+    path("reflect", reflect),
+    path("events", events),
     path("no-content", no_content),
     path("etag", cached),
     path("error", error),
