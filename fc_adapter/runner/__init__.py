@@ -2,9 +2,10 @@
 
 What the commands of ``fc-adapter`` do, and ``serve()`` for tests:
 
-- ``cli``, ``invoke``, ``commands``: the command line.
+- ``cli``, ``invoke``, ``commands``, ``configure``: the command line.
 - ``serving``, ``server``: the HTTP server; ``gateway``: what the trigger does to a request and a response.
-- ``pool``, ``instance``: the instances; ``worker``, ``runtime``, ``context``: what is inside of one.
+- ``pool``, ``instance``, ``in_process``: the instances; ``worker``, ``runtime``, ``context``: what is inside of one;
+  ``frames``: what goes between the two.
 - ``function``, ``target``, ``template``: which function to run, from a name or from ``s.yaml``.
 - ``console``, ``record``, ``watch``: lines on the terminal, exchanges in files, reloading.
 """

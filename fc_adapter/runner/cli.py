@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
-from typing import NoReturn
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
 from .. import __version__
 from ..errors import ConfigError
@@ -24,6 +24,14 @@ def run(arguments: Sequence[str]) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
+    reads_environment = False
+
+    def parse_known_args(self, *arguments: Any, **options: Any) -> Any:
+        """Take the defaults of the options from FC_ADAPTER_* variables first, if the command is one of those."""
+        if self.reads_environment:
+            _read_environment(self)
+        return super().parse_known_args(*arguments, **options)
+
     def error(self, message: str) -> NoReturn:
         """One line instead of the usage, which is long."""
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
@@ -93,20 +101,21 @@ def _add_serve(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser.set_defaults(command=command, name="serve")
     parser.add_argument("target", metavar="TARGET", nargs="?", help=f"{_TARGET}; otherwise s.yaml says it")
     parser.add_argument("--host", default="127.0.0.1", help="where to listen (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=9000, help="0 for any free one (default: %(default)s)")
+    parser.add_argument("--port", type=_port, default=9000, help="0 for any free one (default: %(default)s)")
     _add_function_options(parser)
     parser.add_argument(
         "--instances", type=_positive, default=1, metavar="N", help="as many at the same time (default: %(default)s)"
     )
     parser.add_argument(
-        "--idle-timeout", type=float, default=300.0, metavar="SECONDS", help="end instances idle for so long"
+        "--idle-timeout", type=_seconds, default=300.0, metavar="SECONDS", help="end instances idle for so long"
     )
     parser.add_argument("--no-freeze", action="store_true", help="let instances run on between requests")
     parser.add_argument("--in-process", action="store_true", help="run the function in this process, for debuggers")
     parser.add_argument("--reload", action="store_true", help="start new instances when files have changed")
     parser.add_argument("--record", metavar="DIR", help="keep each exchange as a file in DIR")
+    parser.add_argument("--check", metavar="PATH", help="send one request, print the answer and end")
     _add_custom_domain(parser)
-    _read_environment(parser)
+    parser.reads_environment = True
 
 
 def _add_replay(commands: argparse._SubParsersAction[_Parser]) -> None:
@@ -125,7 +134,7 @@ def _add_replay(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser.add_argument("files", metavar="FILE", nargs="+", help="what serve --record has written")
     parser.add_argument("--target", metavar="TARGET", help=f"{_TARGET}; otherwise s.yaml says it")
     _add_function_options(parser)
-    _read_environment(parser)
+    parser.reads_environment = True
 
 
 def _add_request_arguments(parser: argparse.ArgumentParser, *, optional: bool) -> None:
@@ -146,7 +155,7 @@ def _add_function_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--template", metavar="FILE", help="the project's s.yaml, if it is not in this directory")
     parser.add_argument("--resource", metavar="NAME", help="which function of the template")
     parser.add_argument("--runtime", metavar="pythonX.Y", help="whose context object the handler gets")
-    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="of the function")
+    parser.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="of the function")
     parser.add_argument("--memory", type=_positive, metavar="MB", help="of the function")
     parser.add_argument("--initializer", metavar="HANDLER", help="the Initializer hook, such as index.initialize")
     parser.add_argument("--pre-stop", metavar="HANDLER", help="the PreStop hook, such as index.pre_stop")
@@ -162,25 +171,54 @@ def _add_custom_domain(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
+def _number(text: str, convert: Callable[[str], Any], low: float, high: float, expected: str) -> Any:
+    try:
+        number = convert(text)
+    except ValueError:
+        number = None
+    if number is None or not low <= number <= high:
+        raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
     return number
 
 
-_positive.__name__ = "number from 1 up"  # argparse says: invalid number from 1 up value: '0'
+def _positive(text: str) -> Any:
+    return _number(text, int, 1, 1_000_000, "a whole number from 1 up")
+
+
+def _seconds(text: str) -> Any:
+    return _number(text, float, 0.001, 1_000_000, "a number of seconds above 0")
+
+
+def _port(text: str) -> Any:
+    return _number(text, int, 0, 65535, "a port from 0 to 65535")
+
+
+_BOOLEANS = {
+    **dict.fromkeys(("1", "true", "yes", "on"), True),
+    **dict.fromkeys(("0", "false", "no", "off", ""), False),
+}
 
 
 def _read_environment(parser: argparse.ArgumentParser) -> None:
     """Take the defaults of the options from FC_ADAPTER_* variables, where these are set."""
     for action in parser._actions:
-        value = os.environ.get(f"FC_ADAPTER_{action.dest.upper()}")
-        if value is None or not action.option_strings:
+        variable = f"FC_ADAPTER_{action.dest.upper()}"
+        value = os.environ.get(variable)
+        if value is None or not action.option_strings or action.dest == "help":
             continue
-        if action.nargs == 0:
-            action.default = value.lower() in ("1", "true", "yes", "on")
-        elif isinstance(action.default, list):
-            action.default = [value]
-        else:
-            action.default = value
+        try:
+            if action.nargs == 0:
+                action.default = _parse_boolean(value)
+            elif isinstance(action.default, list):
+                action.default = [value]
+            else:
+                action.default = action.type(value) if callable(action.type) else value
+        except argparse.ArgumentTypeError as error:
+            parser.error(f"{variable}: {error}")
+
+
+def _parse_boolean(text: str) -> bool:
+    try:
+        return _BOOLEANS[text.lower()]
+    except KeyError:
+        raise argparse.ArgumentTypeError(f"expected 1 or 0, got {text!r}") from None

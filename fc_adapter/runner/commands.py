@@ -3,34 +3,41 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
+import contextlib
+import http.client
 import ipaddress
-import re
+import os
 import signal
+import socket
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
-from ..application import NotFoundError
 from ..errors import ConfigError
-from .console import Console, format_error
+from ..messages import Response
+from .configure import configure
+from .console import Console
 from .context import new_request_id
-from .function import Function, Hook
+from .function import Function
 from .gateway import Exchange, Gateway
 from .instance import CAN_FREEZE, Instance
+from .invoke import print_response
 from .pool import Pool
 from .record import Recorder, differences, read_record
 from .serving import LocalPlatform
-from .target import Target, parse_target
-from .template import parse_variable, read_env_file, read_template
 from .watch import watch
 
 
 def serve(options: argparse.Namespace) -> int:
     """Serve the function until Ctrl-C or SIGTERM."""
+    if options.reload and options.in_process:
+        raise ConfigError("--reload starts new instances, and with --in-process there are none: choose one of them")
+    if options.check is not None and not options.check.startswith("/"):
+        raise ConfigError(f"--check is a path such as /, got {options.check!r}")
     console = Console()
-    function = _configure(options)
-    recorder = Recorder(Path(options.record), custom_domain=options.custom_domain) if options.record else None
+    function = configure(options)
+    recorder = _start_recorder(options)
 
     def observe(exchange: Exchange) -> None:
         console.report(exchange)
@@ -54,22 +61,22 @@ def serve(options: argparse.Namespace) -> int:
             observe=observe,
         )
     except OSError as error:
-        raise ConfigError(f"cannot listen on {options.host}:{options.port}: {error.strerror}") from error
-    _on_termination()
+        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        raise ConfigError(f"cannot listen on {options.host}:{options.port}: {reason}") from error
     watcher = None
     try:
-        error_object = platform.pool.warm_up()
-        if error_object is not None:
-            console.say(format_error(error_object))
-            console.say(f"fc-adapter serve: cannot import {function.label}, see above")
-            if not options.reload:
-                return 1
+        _on_termination(_interrupt)
+        if not _warm_up(platform.pool, function, console, options.name) and not options.reload:
+            return 1
         for note in _notes(options, function):
             console.say(f"note: {note}")
+        platform.start()
         console.say(
             f"{function.label} ({_version(function.runtime)}, {function.memory} MB, {function.timeout:g} s) "
             f"is served on {platform.url} until Ctrl-C"
         )
+        if options.check is not None:
+            return _check(platform.url, options.check)
         if options.reload:
 
             def renew(changed: list[str]) -> None:
@@ -77,24 +84,27 @@ def serve(options: argparse.Namespace) -> int:
                 platform.pool.renew()
 
             watcher = watch(function.handler.directory, renew)
-        platform.serve_forever()
+        while True:
+            time.sleep(0.1)  # A signal that another thread gets does not end a sleep.
     except KeyboardInterrupt:
-        pass
+        return 0
     finally:
+        _on_termination(signal.SIG_IGN)  # All ends within a second; a second Ctrl-C must not stop that half-way.
         if watcher is not None:
             watcher.set()
         platform.close()
-    return 0
 
 
 def replay(options: argparse.Namespace) -> int:
     """Run recorded exchanges again; print what differs. Returns 1 when anything does."""
     console = Console()
     records = [(name, read_record(Path(name))) for name in options.files]
-    function = _configure(options)
+    function = configure(options)
     pool = Pool(lambda: Instance(function, log=console.log, freeze=False), limit=1, idle_seconds=300.0)
     status = 0
     try:
+        if not _warm_up(pool, function, console, options.name):
+            return 1
         for name, record in records:
             custom_domain = bool(record.get("custom_domain"))
             gateway = Gateway(pool, methods=function.methods, custom_domain=custom_domain, observe=console.report)
@@ -105,57 +115,39 @@ def replay(options: argparse.Namespace) -> int:
             for line in found:
                 print(f"  {line}")
             if reply.kind == "error":
-                console.say(format_error(reply.data))
+                console.say(reply.describe_error())
             status = status or int(bool(found))
     finally:
         pool.close()
     return status
 
 
-def _configure(options: argparse.Namespace) -> Function:
-    """The function that the options, the template and the target describe, the former before the latter."""
-    template = Path(options.template) if options.template else Path("s.yaml")
-    if options.template or (options.target is None and template.is_file()):
-        function = read_template(template, resource=options.resource)
-    elif options.target is not None:
-        function = Function(handler=parse_target(options.target), runtime=sys.version_info[:2])
-    else:
-        raise NotFoundError("there is no s.yaml here; name a handler, such as index:handler, or a --template")
-    changes: dict[str, Any] = {}
-    if options.target is not None:
-        changes["handler"] = parse_target(options.target)
-    if options.runtime is not None:
-        changes["runtime"] = _parse_runtime(options.runtime)
-    for name in ("timeout", "memory"):
-        if getattr(options, name) is not None:
-            changes[name] = getattr(options, name)
-    for name, value in (("initializer", options.initializer), ("pre_stop", options.pre_stop)):
-        if value is not None:
-            changes[name] = Hook(value, 60.0)
-    environment = dict(function.environment)
-    runtime = changes.get("runtime", function.runtime)
-    _localize_python_path(environment, changes.get("handler", function.handler), runtime)
-    for path in options.env_file:
-        environment.update(read_env_file(Path(path)))
-    environment.update(parse_variable(variable, "--env") for variable in options.env)
-    return dataclasses.replace(function, **changes, environment=environment)
+def _check(url: str, path: str) -> int:
+    """Send a GET request and print the answer. Returns 1 when it is an error of the server's."""
+    with contextlib.closing(http.client.HTTPConnection(url.partition("//")[2])) as connection:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        response = Response(answer.status, tuple(answer.getheaders()), answer.read())
+    print_response(response)
+    return int(response.status >= 500)
 
 
-def _localize_python_path(environment: dict[str, str], target: Target, runtime: tuple[int, int]) -> None:
-    """``/code`` is the code directory on the platform. Packages below it, built for another Python, are left out."""
-    path = environment.get("PYTHONPATH")
-    if path is not None:
-        if runtime == sys.version_info[:2]:
-            environment["PYTHONPATH"] = re.sub(r"(^|:)/code(?=/|:|$)", rf"\1{target.directory}", path)
-        else:
-            del environment["PYTHONPATH"]
+def _warm_up(pool: Pool, function: Function, console: Console, command: str) -> bool:
+    """Start an instance, or say why that fails."""
+    failure = pool.warm_up()
+    if failure is not None:
+        console.say(failure.describe_error())
+        console.say(f"fc-adapter {command}: cannot import {function.label}, see above")
+    return failure is None
 
 
-def _parse_runtime(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"python(\d)\.(\d+)", text)
-    if match is None:
-        raise ConfigError(f"--runtime is such as python3.10, got {text!r}")
-    return int(match[1]), int(match[2])
+def _start_recorder(options: argparse.Namespace) -> Recorder | None:
+    if options.record is None:
+        return None
+    try:
+        return Recorder(Path(options.record), custom_domain=options.custom_domain)
+    except OSError as error:
+        raise ConfigError(f"cannot record into {options.record!r}: {error.strerror}") from error
 
 
 def _notes(options: argparse.Namespace, function: Function) -> list[str]:
@@ -181,10 +173,12 @@ def _version(runtime: tuple[int, ...]) -> str:
     return "python" + ".".join(map(str, runtime))
 
 
-def _on_termination() -> None:
-    """Let SIGTERM do what Ctrl-C does."""
+def _on_termination(action: Any) -> None:
+    """Let SIGTERM do what Ctrl-C does, and both do ``action``; a Ctrl-C that is switched off stays so."""
+    signal.signal(signal.SIGTERM, action)
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, action)
 
-    def interrupt(number: int, frame: Any | None) -> None:
-        raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, interrupt)
+def _interrupt(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt

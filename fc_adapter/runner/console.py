@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import threading
 from typing import Any
@@ -31,7 +30,7 @@ class Console:
         self.say(self._paint(text, "2"))
 
     def report(self, exchange: Exchange) -> None:
-        """Write the line of a request, and the error object when the function failed."""
+        """Write the line of a request, and the traceback when the function failed."""
         request, response, reply = exchange.request, exchange.response, exchange.reply
         target = f"{request.raw_path}?{request.query_string}" if request.query else request.raw_path
         parts = [
@@ -48,18 +47,7 @@ class Console:
         parts.append(exchange.request_id)
         self.say("  ".join(parts))
         if reply is not None and reply.kind == "error":
-            self.say(self._paint(format_error(reply.data), "31"))
+            self.say(self._paint(reply.describe_error(), "31"))
 
     def _paint(self, text: str, code: str) -> str:
         return f"\033[{code}m{text}\033[0m" if self._is_terminal else text
-
-
-def format_error(data: bytes) -> str:
-    """An error object (JSON) as a traceback shows it."""
-    error = json.loads(data)
-    lines = []
-    if error.get("stackTrace"):
-        lines.append("Traceback (most recent call last):")
-        lines += [f"  {file}, {line}, {where}\n    {code}" for file, line, where, code in error["stackTrace"]]
-    kind = f"{error['errorType']}: " if "errorType" in error else ""
-    return "\n".join([*lines, f"{kind}{error['errorMessage']}"])

@@ -26,13 +26,14 @@ def write_frame(stream: BinaryIO, kind: str, payload: bytes = b"", **fields: Any
 
 
 def read_frame(stream: BinaryIO) -> Frame | None:
-    """Receive one frame, or None when the other end is gone, be it in the middle of a frame."""
+    """Receive one frame, or None when the other end is gone, maybe in the middle of a frame, or sent no frame."""
     line = stream.readline()
     if not line.endswith(b"\n"):
         return None
-    fields = json.loads(line)
-    size = fields.pop("size")
-    payload = stream.read(size)
-    if len(payload) < size:
+    try:
+        fields = json.loads(line)
+        kind, size = fields.pop("kind"), fields.pop("size")
+        payload = stream.read(size)
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
-    return Frame(fields.pop("kind"), fields, payload)
+    return Frame(kind, fields, payload) if len(payload) == size else None

@@ -9,19 +9,17 @@ from collections.abc import Callable
 from email.utils import formatdate
 from typing import Any, NamedTuple
 
+from ..contract.limits import refuse_request, refuse_response
 from ..contract.request import build_event
 from ..contract.response import add_platform_headers, function_error, parse_result, platform_error
-from ..contract.rules import LIMITS
+from ..contract.rules import has_no_body
 from ..messages import Request, Response, get_header
 from .context import new_request_id
 from .instance import Reply
 from .pool import Pool
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from ..messages import Pairs
-
 ACCOUNT_ID = "123456"
+_SHOWN = 200  # characters of a path that nobody has checked
 
 
 class Exchange(NamedTuple):
@@ -60,13 +58,15 @@ class Gateway:
         if refusal is not None:
             return self._answer(request, request_id, refusal, began)
         if _is_async(request):
-            threading.Thread(target=self._invoke, args=(request, request_id, began)).start()
+            threading.Thread(target=self._invoke, args=(request, request_id, began), daemon=True).start()
             return self.finish(Response(202, (), b""), request_id)
         return self._invoke(request, request_id, began)
 
-    def refuse(self, reason: str) -> Response:
-        """The response to what is no request at all."""
-        return self.finish(platform_error(400, "InvalidArgument", reason), new_request_id())
+    def refuse(self, reason: str, method: str, path: str, client: str) -> Response:
+        """The response to what is no request at all; ``method`` and ``path`` are ``""`` where they are not known."""
+        request = Request(method or "-", path[:_SHOWN] or "-", (), (), b"", "http", "1.1", client, ("", 0))
+        response = platform_error(400, "InvalidArgument", reason)
+        return self._answer(request, new_request_id(), response, time.perf_counter())
 
     def run_event(self, event: dict[str, Any], request_id: str) -> tuple[Response, Reply]:
         """Run an event, and map what comes of it: the response without the platform's own headers, and the reply."""
@@ -74,11 +74,13 @@ class Gateway:
         if reply.kind == "error":
             return function_error(), reply
         response = parse_result(reply.data, custom_domain=self._custom_domain)
-        headers, limit = _size(response.headers), LIMITS["response_headers"]
-        if headers > limit:
-            response = platform_error(
-                502, "BadResponse", f"response headers have {headers} bytes, the limit is {limit}"
-            )
+        refusal = refuse_response(response)
+        if refusal is not None:
+            response = refusal
+        elif response.status < 200:
+            response = platform_error(502, "BadResponse", f"status {response.status} is not a final one")
+        elif has_no_body(response.status):
+            response = response._replace(body=b"")
         return response, reply
 
     def finish(self, response: Response, request_id: str) -> Response:
@@ -92,15 +94,7 @@ class Gateway:
         if request.method not in self._methods:
             allowed = ", ".join(self._methods)
             return platform_error(403, "AccessDenied", f"the trigger allows {allowed}, not {request.method}")
-        target = len(request.raw_path) + (len(request.query_string) + 1 if request.query else 0)
-        for what, size, limit in (
-            ("path with query", target, LIMITS["target"]),
-            ("request headers", _size(request.headers), LIMITS["request_headers"]),
-            ("request body", len(request.body), LIMITS["async_body" if _is_async(request) else "body"]),
-        ):
-            if size > limit:
-                return platform_error(400, "InvalidArgument", f"{what}: {size} bytes, the limit is {limit}")
-        return None
+        return refuse_request(request, is_async=_is_async(request))
 
     def _invoke(self, request: Request, request_id: str, began: float) -> Response:
         epoch_ms = time.time_ns() // 1_000_000
@@ -124,8 +118,3 @@ class Gateway:
 
 def _is_async(request: Request) -> bool:
     return (get_header(request.headers, "x-fc-invocation-type") or "").lower() == "async"
-
-
-def _size(headers: Pairs) -> int:
-    """How many bytes ``headers`` take on the wire."""
-    return sum([len(f"{name}: {value}\r\n".encode()) for name, value in headers])

@@ -1,4 +1,4 @@
-"""Instances of a function: a process of its own, as on the platform, or this process, for debuggers."""
+"""An instance of a function: a process of its own, as on the platform."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import queue
+import re
 import secrets
 import signal
 import subprocess
@@ -20,14 +21,24 @@ from typing import Any, NamedTuple
 from .context import new_request_id
 from .frames import Frame, read_frame, write_frame
 from .function import Function, Hook
-from .runtime import Runtime, dump_error
 
 CAN_FREEZE = hasattr(signal, "SIGSTOP")
-_PACKAGE_PARENT = str(Path(__file__).parents[2])
-_PROGRAM = (
-    f"import sys; sys.path.insert(0, {_PACKAGE_PARENT!r}); from fc_adapter.runner.worker import main; "
-    f"sys.path.remove({_PACKAGE_PARENT!r}); main()"
-)
+
+# What the worker's process runs: this very package, whatever the function's own path holds, and nothing of it on the
+# path afterwards. The group of its own keeps the terminal's Ctrl-C, which is the gateway's, away from it.
+_PROGRAM = f"""
+import os, sys
+if hasattr(os, "setpgid"):
+    os.setpgid(0, 0)
+sys.path[:] = [{str(Path(__file__).parents[2])!r}, *(path for path in sys.path if path)]
+import fc_adapter
+del sys.path[0]
+from fc_adapter.runner.worker import main
+main()
+"""
+
+_INTERVAL = 0.05  # seconds between two looks at an instance that is busy
+_PATIENCE = 1.0  # seconds that a process has for its exit
 
 Log = Callable[[str, bytes], None]
 
@@ -37,6 +48,7 @@ class Reply(NamedTuple):
 
     ``kind`` is ``"result"`` (``data``: what the handler returned, after the JSON step) or ``"error"`` (``data``: the
     platform's error object as JSON). ``start_seconds`` and ``init_seconds`` are those of a cold start, else None.
+    ``traceback`` is that of an exception, as Python prints it.
     """
 
     kind: str
@@ -44,13 +56,18 @@ class Reply(NamedTuple):
     instance_id: str
     start_seconds: float | None = None
     init_seconds: float | None = None
+    traceback: str | None = None
+
+    def describe_error(self) -> str:
+        """What went wrong, for people."""
+        return self.traceback or str(json.loads(self.data)["errorMessage"])
 
 
 class Instance:
-    """An instance in a process of its own.
+    """An instance in a process of its own, which ends with the thread that makes it (on Linux) or with this process.
 
     ``log(instance_id, line)`` gets each line that the function logs or prints. With ``freeze`` the process is stopped
-    whenever it serves nothing.
+    whenever it serves nothing. One thread at a time may use an instance, but ``kill`` may come from any.
     """
 
     def __init__(self, function: Function, *, log: Log, freeze: bool) -> None:
@@ -65,10 +82,12 @@ class Instance:
         self._start_seconds: float | None = None
         self._init_seconds: float | None = None
         self._initialized = function.initializer is None
+        self._signals = threading.Lock()
+        self._is_reaped = False
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM],
+            [sys.executable, "-u", "-c", _PROGRAM],
             cwd=function.handler.directory,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **function.platform_environment(self.id)},
+            env={**os.environ, **function.platform_environment(self.id)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -80,13 +99,13 @@ class Instance:
         for reader in self._readers:
             reader.start()
 
-    def start(self) -> bytes | None:
-        """Load the function. Returns None, or the error object (JSON) when that failed; then the instance is gone."""
+    def start(self) -> Reply | None:
+        """Load the function. Returns None, or the error when that failed; then the instance is gone."""
         began = time.perf_counter()
         frame = self._exchange("function", pickle.dumps(self._function), timeout=None)
-        if frame.kind != "started":
-            self.kill()
-            return frame.payload
+        if frame.kind == "error":
+            self._leave()
+            return self._reply(frame)
         self._start_seconds = time.perf_counter() - began
         self._stand_still()
         return None
@@ -99,30 +118,20 @@ class Instance:
             self._init_seconds = time.perf_counter() - began
             if error is not None:
                 self.kill()
-                return self._reply("error", error)
+                return self._reply(error)
             self._initialized = True
         frame = self._exchange("invoke", event, timeout=self._function.timeout, request_id=request_id)
         self._stand_still()
-        return self._reply(frame.kind, frame.payload)
+        return self._reply(frame)
 
-    def stop(self, patience: float = 1.0) -> None:
-        """Run the PreStop hook, if the function has one and has been called, and end the process.
-
-        ``patience`` (seconds) bounds the hook beside its own timeout, and then the process's exit.
-        """
-        if self.is_alive and self._initialized and self._function.pre_stop is not None:
-            handler, timeout = self._function.pre_stop
-            error = self._call_hook(Hook(handler, min(timeout, patience)), new_request_id())
+    def stop(self) -> None:
+        """Run the PreStop hook, if the function has one and its Initializer has run, and end the process."""
+        if self.is_alive and self._initialized:
+            error = self._call_hook(self._function.pre_stop, new_request_id())
             if error is not None:
-                self._log(self.id, b"PreStop failed: " + error + b"\n")
+                self._log(self.id, b"PreStop failed: " + error.payload + b"\n")
         if self.is_alive:
-            # At the end of its frames the worker leaves by itself, and runs what it has for its exit.
-            self._resume()
-            with contextlib.suppress(OSError):
-                self._process.stdin.close()  # type: ignore[union-attr]
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(patience)
-        self.kill()
+            self._leave()
 
     def has_ended(self) -> bool:
         """Whether the process has ended by itself or from outside."""
@@ -131,68 +140,94 @@ class Instance:
     def kill(self) -> None:
         """End the process, and whatever it has started, at once."""
         self.is_alive = False
-        if hasattr(os, "killpg"):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.kill()
-        self._process.wait()
+        with self._signals:
+            if self._is_reaped:
+                return
+            if hasattr(os, "killpg"):  # pragma: no branch - Windows has no groups
+                with contextlib.suppress(OSError):
+                    os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.kill()
+            self._process.wait()
+            self._is_reaped = True
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()  # type: ignore[union-attr]
+        # A process that has left the group may hold the log open; its reader then stays until that ends, too.
         for reader in self._readers:
-            reader.join(1)
-        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
-            with contextlib.suppress(OSError):
-                stream.close()  # type: ignore[union-attr]
+            reader.join(_PATIENCE / 4)
 
-    def resident_bytes(self) -> int:
-        """How much memory the process holds, or 0 where the system does not tell."""
+    def _leave(self) -> None:
+        """Let the worker end by itself, which it does at the end of its frames, and run what it has for its exit."""
+        self._resume()
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()  # type: ignore[union-attr]
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_PATIENCE)
+        self.kill()
+
+    def peak_bytes(self) -> int:
+        """The most memory that the process has held, or 0 where the system does not tell."""
         try:
-            pages = Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]
-        except (OSError, IndexError):
+            status = Path(f"/proc/{self._process.pid}/status").read_bytes()
+        except OSError:
             return 0
-        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+        peak = re.search(rb"VmHWM:\s*(\d+) kB", status)
+        return int(peak[1]) * 1024 if peak else 0
 
-    def _call_hook(self, hook: Hook | None, request_id: str) -> bytes | None:
+    def _call_hook(self, hook: Hook | None, request_id: str) -> Frame | None:
+        """Run a hook if there is one. Returns None, or the error."""
         if hook is None:
             return None
         frame = self._exchange("hook", b"", timeout=hook.timeout, handler=hook.handler, request_id=request_id)
-        return frame.payload if frame.kind == "error" else None
+        return frame if frame.kind == "error" else None
 
     def _exchange(self, kind: str, payload: bytes, *, timeout: float | None, **fields: Any) -> Frame:
         """Send a frame and wait for the reply. An instance that takes too long or ends becomes an error frame."""
         self._resume()
         try:
             write_frame(self._process.stdin, kind, payload, **fields)  # type: ignore[arg-type]
-        except OSError:
-            pass  # It has ended, which its frames tell, too.
-        end = None if timeout is None else time.monotonic() + timeout
-        while True:
+        except (OSError, ValueError):
+            pass  # It has ended or was killed, which its frames tell, too.
+        end = float("inf") if timeout is None else time.monotonic() + timeout
+        message = None
+        while message is None:
+            has_ended = self.has_ended()
             try:
-                frame = self._frames.get(timeout=_MEMORY_INTERVAL)
+                frame = self._frames.get(timeout=max(0.0, min(_INTERVAL, end - time.monotonic())))
             except queue.Empty:
-                message = self._excess(end, timeout)
-                if message is None:
+                # What it has started may hold the pipe open.
+                frame = None
+                if not has_ended:
+                    message = self._excess(end, timeout)
                     continue
-            else:
-                if frame is not None:
-                    return frame
+            if frame is None:
                 message = f"Process exited unexpectedly before completing request ({self._exit_status()})"
-            self.kill()
-            return Frame("error", {}, json.dumps({"errorMessage": message}).encode("ascii"))
+            else:
+                message = self._excess()
+                if message is None:
+                    return frame
+        self.kill()
+        return Frame("error", {}, json.dumps({"errorMessage": message}).encode("ascii"))
 
-    def _excess(self, end: float | None, timeout: float | None) -> str | None:
-        if end is not None and time.monotonic() >= end:
-            return f"Function timed out after {timeout:g} seconds"
-        if self.resident_bytes() > self._function.memory * 1024 * 1024:
+    def _excess(self, end: float = float("inf"), timeout: float | None = None) -> str | None:
+        """Which of its limits the function has exceeded."""
+        if self.peak_bytes() > self._function.memory * 1024 * 1024:
             return f"Function has run out of memory: it is configured with {self._function.memory} MB"
+        if time.monotonic() >= end:
+            return f"Function timed out after {timeout:g} seconds"
         return None
 
     def _exit_status(self) -> str:
-        status = self._process.wait()
-        return f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+        try:
+            status = self._process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            return "its threads run on"
+        names = {each.value: each.name for each in signal.Signals}
+        return f"signal {names.get(-status, -status)}" if status < 0 else f"exit status {status}"
 
-    def _reply(self, kind: str, data: bytes) -> Reply:
-        reply = Reply(kind, data, self.id, self._start_seconds, self._init_seconds)
+    def _reply(self, frame: Frame) -> Reply:
+        traceback = frame.fields.get("traceback")
+        reply = Reply(frame.kind, frame.payload, self.id, self._start_seconds, self._init_seconds, traceback)
         self._start_seconds = self._init_seconds = None
-        self.idle_since = time.monotonic()
         return reply
 
     def _stand_still(self) -> None:
@@ -206,66 +241,22 @@ class Instance:
             self._frozen = False
 
     def _signal(self, name: str) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, getattr(signal, name))
+        with self._signals, contextlib.suppress(OSError):
+            if not self._is_reaped:
+                os.killpg(self._process.pid, getattr(signal, name))
 
     def _read_frames(self) -> None:
-        while True:
-            frame = read_frame(self._process.stdout)  # type: ignore[arg-type]
-            self._frames.put(frame)
-            if frame is None:
-                return
+        with self._process.stdout as stream:  # type: ignore[union-attr]
+            while True:
+                frame = read_frame(stream)  # type: ignore[arg-type]
+                self._frames.put(frame)
+                if frame is None:
+                    return
 
     def _read_log(self) -> None:
-        for line in self._process.stderr:  # type: ignore[union-attr]
-            self._log(self.id, line)
+        with self._process.stderr as stream:  # type: ignore[union-attr]
+            for line in iter(lambda: stream.readline(_LINE_BYTES), b""):
+                self._log(self.id, line)
 
 
-_MEMORY_INTERVAL = 0.05  # seconds between two looks at an instance that is busy
-
-
-class LocalInstance:
-    """An instance in this process, for ``breakpoint()`` and debuggers: never frozen, killed or timed out."""
-
-    def __init__(self, function: Function) -> None:
-        self.id = "in-process"
-        self.is_alive = True
-        self.idle_since = time.monotonic()
-        self._function = function
-        self._runtime = Runtime(function)
-        self._initialized = function.initializer is None
-
-    def start(self) -> bytes | None:
-        """Load the function. Returns None, or the error object (JSON) when that failed."""
-        os.environ.update(self._function.platform_environment(self.id))
-        try:
-            self._runtime.load()
-        except Exception as error:
-            self.is_alive = False
-            return dump_error(error, error_type="ImportModuleError")
-        return None
-
-    def invoke(self, event: bytes, request_id: str) -> Reply:
-        """Run one event, after the Initializer if it is the first."""
-        try:
-            if not self._initialized:
-                self._runtime.call_hook(self._function.initializer.handler, request_id)  # type: ignore[union-attr]
-                self._initialized = True
-            data = self._runtime.invoke(event, request_id)
-        except (Exception, SystemExit) as error:
-            return Reply("error", dump_error(error), self.id)
-        return Reply("result", data, self.id)
-
-    def has_ended(self) -> bool:
-        """Never: this process runs."""
-        return False
-
-    def kill(self) -> None:
-        """Take no further event; what runs cannot be ended."""
-        self.is_alive = False
-
-    def stop(self, patience: float = 1.0) -> None:
-        """Run the PreStop hook, if the function has one and has been called."""
-        self.is_alive = False
-        if self._initialized and self._function.pre_stop is not None:
-            self._runtime.call_hook(self._function.pre_stop.handler, new_request_id())
+_LINE_BYTES = 64 * 1024  # what is longer is not held until its end comes

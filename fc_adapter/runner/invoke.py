@@ -60,7 +60,7 @@ def invoke(options: argparse.Namespace) -> int:
         date=formatdate(usegmt=True),
         custom_domain=options.custom_domain,
     )
-    _print_response(response, with_body=method != "HEAD")
+    print_response(response, with_body=method != "HEAD")
     return 0
 
 
@@ -117,7 +117,7 @@ def _read_file(name: str) -> bytes:
         raise ConfigError(f"cannot read {name!r}: {error.strerror}") from error
 
 
-def _print_response(response: Response, *, with_body: bool) -> None:
+def print_response(response: Response, *, with_body: bool = True) -> None:
     """Write the response as HTTP does, except that a terminal gets no binary."""
     try:
         reason = HTTPStatus(response.status).phrase

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Union
 
-from .instance import Instance, LocalInstance, Reply
+from .in_process import LocalInstance
+from .instance import Instance, Reply
 
 AnyInstance = Union[Instance, LocalInstance]
+
+_PATIENCE = 0.8  # seconds that instances have for their PreStop hook when the runner ends
 
 
 class Pool:
@@ -25,98 +28,115 @@ class Pool:
         self._limit = limit
         self._idle_seconds = idle_seconds
         self._changed = threading.Condition()
-        self._size = 0  # instances that are starting, busy or idle
         self._idle: list[AnyInstance] = []
-        self._busy: set[AnyInstance] = set()
-        self._stale: set[AnyInstance] = set()
+        self._busy: set[AnyInstance] = set()  # and those that are starting
+        self._stale: set[AnyInstance] = set()  # those of the busy ones that are not wanted any more
+        self._leaving: set[AnyInstance] = set()
         self._closed = False
-        threading.Thread(target=self._reap, daemon=True).start()
+        # An instance's process ends with the thread that made it, so that is one that lives as long as the pool.
+        self._maker = ThreadPoolExecutor(1, thread_name_prefix="fc-adapter-instances")
+        self._closing = threading.Event()
+        self._reaper = threading.Thread(target=self._reap, daemon=True)
+        self._reaper.start()
 
-    def warm_up(self) -> bytes | None:
-        """Start one instance ahead of the first request. Returns None, or the error object when that failed."""
+    def warm_up(self) -> Reply | None:
+        """Start one instance ahead of the first request. Returns None, or the error when that failed."""
         instance, error = self._take()
         self._give_back(instance)
         return error
 
     def run(self, event: bytes, request_id: str) -> Reply:
         """Run one event on a free instance, or on a new one."""
-        instance, error = self._take()
         try:
-            return instance.invoke(event, request_id) if error is None else Reply("error", error, instance.id)
+            instance, error = self._take()
+        except _ClosedError:
+            return Reply("error", b'{"errorMessage": "The runner has been stopped"}', "-")
+        try:
+            return error or instance.invoke(event, request_id)
         finally:
             self._give_back(instance)
 
     def renew(self) -> None:
         """Let all instances go, those that are busy once they are done: what comes next runs on new ones."""
         with self._changed:
-            gone, self._idle = self._idle, []
-            self._size -= len(gone)
+            self._let_go(self._idle)
             self._stale |= self._busy
-        _stop(gone)
 
     def close(self) -> None:
-        """End all instances: the idle ones with their PreStop hook, those in the middle of a request without."""
+        """End all instances within a second: the idle ones with their PreStop hook, the busy ones without."""
         with self._changed:
             self._closed = True
-            gone, self._idle = self._idle, []
+            self._let_go(self._idle)
             busy = list(self._busy)
             self._changed.notify_all()
         for instance in busy:
             instance.kill()
-        _stop(gone)
-
-    def _take(self) -> tuple[AnyInstance, bytes | None]:
-        """An instance that is free, or a new one and the error object when it could not be started."""
         with self._changed:
-            while True:
-                while self._idle:
-                    instance = self._idle.pop()
-                    self._busy.add(instance)
-                    if not instance.has_ended():
-                        return instance, None
-                    self._forget(instance)
+            self._changed.wait_for(lambda: not self._leaving, _PATIENCE)
+            late = list(self._leaving)
+        for instance in late:
+            instance.kill()
+        with self._changed:
+            self._changed.wait_for(lambda: not self._leaving, 1.0 - _PATIENCE)
+        self._closing.set()
+        self._reaper.join()
+        self._maker.shutdown()
+
+    def _take(self) -> tuple[AnyInstance, Reply | None]:
+        """An instance that is free, or a new one and the error when it could not be started."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(self._can_take)
                 if self._closed:
-                    raise RuntimeError("the runner is closed")
-                if self._size < self._limit:
-                    break
-                self._changed.wait()
-            self._size += 1
-            instance = self._make()
-            self._busy.add(instance)
-        return instance, instance.start()
+                    raise _ClosedError
+                is_new = not self._idle
+                instance = self._maker.submit(self._make).result() if is_new else self._idle.pop()
+                self._busy.add(instance)
+            if is_new:
+                return instance, instance.start()
+            if not instance.has_ended():
+                return instance, None
+            instance.kill()
+            self._give_back(instance)
+
+    def _can_take(self) -> bool:
+        return self._closed or bool(self._idle) or len(self._busy) < self._limit
 
     def _give_back(self, instance: AnyInstance) -> None:
         with self._changed:
-            if instance.is_alive and instance not in self._stale and not self._closed:
-                self._busy.discard(instance)
-                self._idle.append(instance)
-                self._changed.notify()
-                return
-            self._forget(instance)
-        _stop([instance])
-
-    def _forget(self, instance: AnyInstance) -> None:
-        self._busy.discard(instance)
-        self._stale.discard(instance)
-        self._size -= 1
-        self._changed.notify()
+            self._busy.discard(instance)
+            if instance.is_alive:
+                instance.idle_since = time.monotonic()
+                if self._closed or instance in self._stale:
+                    self._let_go([instance])
+                else:
+                    self._idle.append(instance)
+            self._stale.discard(instance)
+            self._changed.notify()
 
     def _reap(self) -> None:
         """Let go of instances that have been idle for long."""
-        while True:
+        while not self._closing.wait(max(0.02, min(self._idle_seconds / 4, 1.0))):
             with self._changed:
-                self._changed.wait(min(self._idle_seconds / 4, 1.0))
-                if self._closed:
-                    return
                 limit = time.monotonic() - self._idle_seconds
-                gone = [instance for instance in self._idle if instance.idle_since < limit]
-                self._idle = [instance for instance in self._idle if instance not in gone]
-                self._size -= len(gone)
-            _stop(gone)
+                self._let_go([instance for instance in self._idle if instance.idle_since < limit])
+
+    def _let_go(self, instances: Iterable[AnyInstance]) -> None:
+        """Stop instances, each in a thread of its own, since their PreStop hooks may take long. Needs the lock."""
+        for instance in list(instances):
+            if instance in self._idle:
+                self._idle.remove(instance)
+            self._leaving.add(instance)
+            threading.Thread(target=self._see_off, args=(instance,), daemon=True).start()
+
+    def _see_off(self, instance: AnyInstance) -> None:
+        try:
+            instance.stop()
+        finally:
+            with self._changed:
+                self._leaving.discard(instance)
+                self._changed.notify_all()
 
 
-def _stop(instances: list[AnyInstance]) -> None:
-    """Stop all of them at the same time."""
-    if instances:
-        with ThreadPoolExecutor(len(instances)) as executor:
-            list(executor.map(lambda instance: instance.stop(), instances))
+class _ClosedError(Exception):
+    """There are no instances any more."""

@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ..errors import ConfigError
 from ..messages import Response
@@ -48,9 +48,10 @@ def read_record(path: Path) -> dict[str, Any]:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigError(f"cannot read {str(path)!r}: {error}") from error
-    if not isinstance(document, dict) or not {"event", "response"} <= set(document):
+    response = document.get("response") if isinstance(document, dict) else None
+    if not isinstance(response, dict) or not {"status", "headers"} <= set(response) or "event" not in document:
         raise ConfigError(f"{str(path)!r} is no recorded exchange; expected what serve --record writes")
-    return document
+    return cast("dict[str, Any]", document)
 
 
 def describe_response(response: Response) -> dict[str, Any]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
+import os
 import time
 import traceback
 from typing import Any, Callable, TextIO
 
+from .. import application
+from ..application import NotFoundError
 from ..contract.response import dump_result
 from .context import build_context
 from .function import Function
@@ -39,11 +43,12 @@ class Runtime:
         target = self._function.handler
         load_target(Target(target.directory, module, attribute), wrap_apps=False)(self._context())
 
-    def start_logging(self, stream: TextIO) -> None:
+    def start_logging(self, stream: TextIO) -> logging.Handler:
         """Send the root logger to ``stream`` in the runtime's format, from level INFO up, as the platform does."""
         output = logging.StreamHandler(stream)
         output.setFormatter(_Formatter(lambda: self.request_id))
         logging.basicConfig(level=logging.INFO, handlers=[output], force=True)
+        return output
 
     def _context(self) -> Any:
         function = self._function
@@ -83,8 +88,21 @@ def dump_error(error: BaseException, *, error_type: str | None = None) -> bytes:
     return json.dumps(build_error(error, error_type=error_type)).encode("ascii")
 
 
+def format_traceback(error: BaseException) -> str:
+    """The traceback of ``error`` and of what led to it, as Python prints it, without the frames of the runner."""
+    if isinstance(error, NotFoundError):
+        return str(error)
+    report = traceback.TracebackException.from_exception(error)
+    reports = [report]
+    while reports:
+        each = reports.pop()
+        each.stack[:] = [frame for frame in each.stack if not frame.filename.startswith(_HIDDEN)]
+        reports += [cause for cause in (each.__cause__, each.__context__) if cause is not None]
+    return "".join(report.format()).rstrip("\n")
+
+
 # The frames of the runner and of the import system: no part of what a deployed function would show.
-_HIDDEN = (__file__.rpartition("runtime.py")[0], "<frozen importlib")
+_HIDDEN = (os.path.dirname(__file__) + os.sep, application.__file__, importlib.__file__, "<frozen importlib")
 
 
 class _Formatter(logging.Formatter):

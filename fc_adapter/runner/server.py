@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import re
 import socket
-from email.errors import FirstHeaderLineIsContinuationDefect, MissingHeaderBodySeparatorDefect
+import threading
+import time
 from http import HTTPStatus
 from typing import Any
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from ..contract.request import read_request
 from ..contract.rules import LIMITS, decode_as_gateway
+from ..contract.wire import read_request
 from ..messages import Request, Response
 from .gateway import Gateway
+
+_LINGER = 2.0  # seconds to read on after an early answer
+_PATIENCE = 0.5  # seconds that connections have when the server ends
 
 
 class HTTPServer:
@@ -31,33 +37,66 @@ class HTTPServer:
                 request_handler=_RequestHandler,
                 fd=listener.fileno(),
             )
-        self._connections: set[socket.socket] = set()
+        self._connections = _Connections()
         self._server.connections = self._connections  # type: ignore[attr-defined]
+        self._thread: threading.Thread | None = None
 
-    def serve_forever(self) -> None:
-        """Serve until ``close`` is called from another thread, or KeyboardInterrupt."""
-        self._server.serve_forever(poll_interval=0.05)
+    def start(self) -> None:
+        """Begin to accept connections, in a thread."""
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+
+    def stop_listening(self) -> None:
+        """Accept no further connections."""
+        if self._thread is not None:
+            self._server.shutdown()
+            self._thread.join()
+        self._server.server_close()
 
     def close(self) -> None:
         """Stop listening, and end the connections that are open."""
-        self._server.shutdown()
-        self._server.server_close()
-        for connection in list(self._connections):
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+        self.stop_listening()
+        self._connections.close()
+
+
+class _Connections:
+    """The sockets of the open connections."""
+
+    def __init__(self) -> None:
+        self._sockets: set[socket.socket] = set()
+        self._changed = threading.Condition()
+
+    def add(self, connection: socket.socket) -> None:
+        with self._changed:
+            self._sockets.add(connection)
+
+    def remove(self, connection: socket.socket) -> None:
+        with self._changed:
+            self._sockets.discard(connection)
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        with self._changed:
+            for connection in self._sockets:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+            self._changed.wait_for(lambda: not self._sockets, _PATIENCE)
 
 
 class _BadRequestError(Exception):
     """What the client sent is no request; the connection cannot be used any further."""
 
 
-# At these the parser stops, and whatever comes after would be taken for a body. Its other defects are about MIME.
-_HEADER_DEFECTS = (MissingHeaderBodySeparatorDefect, FirstHeaderLineIsContinuationDefect)
+# RFC 9112 sections 3 and 5. Folded lines, control characters and a space before the colon are refused.
+_REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~\w-]+ ([!-~\x80-\xff]+) HTTP/1\.[01]\r?\n")
+_HEADER_LINE = re.compile(rb"([!#$%&'*+.^_`|~\w-]+):([^\x00-\x08\x0a-\x1f\x7f]*)\r?\n")
+_HEAD_BYTES = 64 * 1024  # What is larger is not even read.
 
 
 class _RequestHandler(WSGIRequestHandler):
     """Reads each request whole before it answers, so that connections stay open and requests may be pipelined."""
 
+    protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     timeout = 75  # seconds that a connection may stand still
 
@@ -68,42 +107,66 @@ class _RequestHandler(WSGIRequestHandler):
 
     def finish(self) -> None:
         """End a connection."""
-        self.server.connections.discard(self.connection)  # type: ignore[attr-defined]
-        super().finish()
+        try:
+            super().finish()
+        finally:
+            self.server.connections.remove(self.connection)  # type: ignore[attr-defined]
+
+    def parse_request(self) -> bool:
+        """Read the lines of the headers, strictly, and have http.server make sense of them."""
+        stream = self.rfile
+        self.command, self.path, self.request_version = "", "", "HTTP/1.1"
+        self.close_connection = True
+        try:
+            lines = _read_head(stream, self.raw_requestline)
+        except _BadRequestError as error:
+            self._refuse(str(error))
+            return False
+        self._header_lines = lines[:-1]
+        self.rfile = io.BytesIO(b"".join(lines))
+        try:
+            return super().parse_request()
+        finally:
+            self.rfile = stream
+            if self.request_version == "HTTP/1.0":
+                self.close_connection = True
 
     def run_wsgi(self) -> None:
         """Serve one request; werkzeug calls this for every method."""
         try:
             request = self._read()
         except _BadRequestError as error:
-            self.close_connection = True
-            response = self.server.app.refuse(str(error))  # type: ignore[attr-defined]
+            self._refuse(str(error))
         else:
-            response = self.server.app.handle(request)  # type: ignore[attr-defined]
-        self._write(response)
+            self._write(self.server.app.handle(request))  # type: ignore[attr-defined]
 
     def handle_expect_100(self) -> bool:
-        """Ask the client for its body, unless it has announced one that is too large."""
+        """Ask the client for its body, unless the request is refused without it."""
         try:
-            self._check_length()
+            self._check_head()
         except _BadRequestError:
-            return True  # run_wsgi() tells why, without having asked for the body.
+            return True  # run_wsgi() tells why.
         return super().handle_expect_100()
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Refuse what http.server finds wrong, as the gateway does."""
+        self.command, self.path = "", ""
+        self._refuse(message or HTTPStatus(code).phrase)
 
     def log_request(self, code: Any = "-", size: Any = "-") -> None:
         """Nothing: the gateway's observer logs."""
 
     def log_error(self, format: str, *arguments: Any) -> None:  # noqa: A002 - the name is http.server's
-        """Nothing: a malformed request line is the client's affair."""
+        """Nothing: the gateway's observer logs."""
 
     def _read(self) -> Request:
-        if any(isinstance(defect, _HEADER_DEFECTS) for defect in self.headers.defects):
-            raise _BadRequestError("a line of the request's headers is malformed")
+        length = self._check_head()
+        body = _read_chunked(self.rfile) if length is None else _read_exactly(self.rfile, length)
         headers = [
-            (name, decode_as_gateway(value.strip(" \t").encode("latin-1"))) for name, value in self._raw_headers()
+            (match[1].decode("ascii"), decode_as_gateway(match[2].strip(b" \t")))
+            for match in map(_HEADER_LINE.fullmatch, self._header_lines)
+            if match
         ]
-        length = self._check_length()
-        body = _read_chunked(self.rfile) if length is None else self._read_exactly(length)
         try:
             return read_request(
                 self.command,
@@ -117,31 +180,44 @@ class _RequestHandler(WSGIRequestHandler):
         except ValueError as error:
             raise _BadRequestError(str(error)) from error
 
-    def _raw_headers(self) -> list[tuple[str, str]]:
-        return [(name, str(value)) for name, value in self.headers.items()]
-
-    def _check_length(self) -> int | None:
+    def _check_head(self) -> int | None:
         """How long the body is, or None when it comes in chunks. RFC 9112 section 6.3, without its leniency."""
+        target = self.raw_requestline.split()[1]
+        if not target.startswith((b"/", b"http://", b"https://")):
+            raise _BadRequestError("the request's target must be a path or an http URL")
+        for what, size, limit in (
+            ("path with query", len(target), LIMITS["target"]),
+            ("request headers", sum(map(len, self._header_lines)), LIMITS["request_headers"]),
+        ):
+            if size > limit:
+                raise _BadRequestError(f"{what}: {size} bytes, the limit is {limit}")
         encodings = self.headers.get_all("Transfer-Encoding", [])
         lengths = self.headers.get_all("Content-Length", [])
         if encodings:
-            if lengths or [encoding.strip().lower() for encoding in encodings] != ["chunked"]:
+            if lengths or [encoding.strip(" \t").lower() for encoding in encodings] != ["chunked"]:
                 raise _BadRequestError("Transfer-Encoding must be 'chunked', without a Content-Length")
             return None
         if not lengths:
             return 0
-        if len(set(lengths)) > 1 or not (lengths[0].isascii() and lengths[0].strip().isdecimal()):
+        if len(set(lengths)) > 1 or not re.fullmatch("[0-9]{1,18}", lengths[0].strip(" \t")):
             raise _BadRequestError("Content-Length must be one number")
         length = int(lengths[0])
         if length > LIMITS["body"]:
-            raise _BadRequestError(f"the request body has {length} bytes, the limit is {LIMITS['body']}")
+            raise _BadRequestError(f"request body: {length} bytes, the limit is {LIMITS['body']}")
         return length
 
-    def _read_exactly(self, length: int) -> bytes:
-        body = self.rfile.read(length)
-        if len(body) < length:
-            raise _BadRequestError("the request body ended early")
-        return body
+    def _refuse(self, reason: str) -> None:
+        """Answer what is no request, and read on for a while: a client that still sends must get to the answer."""
+        self.close_connection = True
+        gateway: Gateway = self.server.app  # type: ignore[assignment]
+        path = self.path.partition("?")[0].encode("ascii", "backslashreplace").decode("ascii")  # safe for a terminal
+        self._write(gateway.refuse(reason, self.command, path, self.client_address[0]))
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_WR)
+            self.connection.settimeout(_LINGER)
+            end = time.monotonic() + _LINGER
+            while time.monotonic() < end and self.connection.recv(65536):
+                pass
 
     def _write(self, response: Response) -> None:
         try:
@@ -156,28 +232,58 @@ class _RequestHandler(WSGIRequestHandler):
         self.wfile.write(head if self.command == "HEAD" else head + response.body)
 
 
+def _read_head(stream: Any, request_line: bytes) -> list[bytes]:
+    """The lines of the headers and the empty one after them."""
+    if not _REQUEST_LINE.fullmatch(request_line):
+        raise _BadRequestError("the request line is malformed")
+    lines = []
+    total = 0
+    while True:
+        line = stream.readline(_HEAD_BYTES)
+        lines.append(line)
+        total += len(line)
+        if line in (b"\r\n", b"\n"):
+            return lines
+        if total >= _HEAD_BYTES:
+            raise _BadRequestError(f"request headers: the limit is {LIMITS['request_headers']} bytes")
+        if not _HEADER_LINE.fullmatch(line):
+            raise _BadRequestError("a line of the request's headers is malformed")
+
+
+def _read_exactly(stream: Any, length: int) -> bytes:
+    data: bytes = stream.read(length)
+    if len(data) < length:
+        raise _BadRequestError("the request body ended early")
+    return data
+
+
 def _read_chunked(stream: Any) -> bytes:
     """A body in chunks, RFC 9112 section 7.1. Extensions and trailers are read and left out."""
     chunks = []
     total = 0
     while True:
-        line = stream.readline(1000)
-        size, _, _ = line.partition(b";")
-        size = size.strip(b" \t\r\n")
-        if not line.endswith(b"\n") or not size or size.strip(b"0123456789abcdefABCDEF"):
+        size = re.fullmatch(rb"([0-9A-Fa-f]{1,8})[ \t]*(;[^\r\n]*)?\r?\n", stream.readline(1000))
+        if size is None:
             raise _BadRequestError("a chunk of the request body has no valid size")
-        length = int(size, 16)
-        total += length
-        if total > LIMITS["body"]:
-            raise _BadRequestError(f"the request body has more than {LIMITS['body']} bytes")
+        length = int(size[1], 16)
         if length == 0:
             break
-        chunks.append(stream.read(length))
-        if stream.readline(3) not in (b"\r\n", b"\n"):
+        total += length
+        if total > LIMITS["body"]:
+            raise _BadRequestError(f"request body: more than {LIMITS['body']} bytes, the limit")
+        chunks.append(_read_exactly(stream, length))
+        if stream.readline(2) not in (b"\r\n", b"\n"):
             raise _BadRequestError("a chunk of the request body is longer or shorter than it says")
-    trailer = b" "
-    while trailer not in (b"\r\n", b"\n"):
-        trailer = stream.readline(1000)
-        if not trailer.endswith(b"\n"):
-            raise _BadRequestError("the request body ended early")
+    _read_trailers(stream)
     return b"".join(chunks)
+
+
+def _read_trailers(stream: Any) -> None:
+    total = 0
+    while True:
+        line = stream.readline(1000)
+        total += len(line)
+        if line in (b"\r\n", b"\n"):
+            return
+        if total > LIMITS["request_headers"] or not _HEADER_LINE.fullmatch(line):
+            raise _BadRequestError("the trailers of the request body are malformed")

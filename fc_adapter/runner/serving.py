@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from .function import Function
 from .gateway import Exchange, Gateway
-from .instance import CAN_FREEZE, Instance, LocalInstance, Log
+from .in_process import LocalInstance
+from .instance import CAN_FREEZE, Instance, Log
 from .pool import Pool
 from .server import HTTPServer
 from .target import parse_target
@@ -46,7 +46,7 @@ class LocalPlatform:
     ) -> None:
         def make() -> Instance | LocalInstance:
             if in_process:
-                return LocalInstance(function)
+                return LocalInstance(function, log=log)
             return Instance(function, log=log, freeze=freeze and CAN_FREEZE)
 
         self.pool = Pool(make, limit=1 if in_process else instances, idle_seconds=idle_seconds)
@@ -58,14 +58,16 @@ class LocalPlatform:
             raise
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{self._server.port}"
 
-    def serve_forever(self) -> None:
-        """Serve until ``close`` is called from another thread, or KeyboardInterrupt."""
-        self._server.serve_forever()
+    def start(self) -> None:
+        """Begin to accept connections, in a thread."""
+        self._server.start()
 
     def close(self) -> None:
-        """Stop listening, end all connections and instances."""
-        self._server.close()
+        """Stop listening, end all instances and connections."""
+        self._server.stop_listening()
+        # Requests that are being served are answered before their connections end.
         self.pool.close()
+        self._server.close()
 
 
 @contextmanager
@@ -83,10 +85,8 @@ def serve(handler: Any, *, port: int = 0, **options: Any) -> Iterator[LocalPlatf
         function = Function(handler=handler, runtime=sys.version_info[:2])
         options["in_process"] = True
     platform = LocalPlatform(function, port=port, **options)
-    thread = threading.Thread(target=platform.serve_forever, daemon=True)
-    thread.start()
+    platform.start()
     try:
         yield platform
     finally:
         platform.close()
-        thread.join()

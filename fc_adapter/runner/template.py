@@ -24,7 +24,7 @@ def read_template(path: Path, *, resource: str | None = None) -> Function:
     functions = {
         name: each["props"]
         for name, each in resources.items()
-        if isinstance(each, dict) and each.get("component") == "fc3" and isinstance(each.get("props"), dict)
+        if isinstance(each, dict) and _is_fc3(each.get("component")) and isinstance(each.get("props"), dict)
     }
     if resource is None and len(functions) == 1:
         resource = next(iter(functions))
@@ -32,8 +32,15 @@ def read_template(path: Path, *, resource: str | None = None) -> Function:
         names = ", ".join(functions) or "none"
         wanted = "several functions" if resource is None else f"no function {resource!r}"
         raise ConfigError(f"{path} has {wanted}; name one with --resource: {names}")
-    props = _resolve(functions[resource], document)
-    return _to_function(props, path)
+    try:
+        return _to_function(_resolve(functions[resource], document), path)
+    except RecursionError:
+        raise ConfigError(f"the vars of {path} refer to themselves") from None
+
+
+def _is_fc3(component: Any) -> bool:
+    """``fc3``, also with its publisher or version: ``devsapp/fc3@0.1.0``."""
+    return str(component).rpartition("/")[2].partition("@")[0] == "fc3"
 
 
 def _load_yaml(path: Path) -> Any:
@@ -44,7 +51,7 @@ def _load_yaml(path: Path) -> Any:
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ConfigError(f"cannot read {path}: {error}") from error
+        raise ConfigError(f"cannot read {path}: {' '.join(str(error).split())}") from error
 
 
 def _to_function(props: dict[str, Any], path: Path) -> Function:
@@ -55,33 +62,58 @@ def _to_function(props: dict[str, Any], path: Path) -> Function:
     module, _, attribute = str(props.get("handler", "")).rpartition(".")
     if not module or not attribute:
         raise ConfigError(f"handler in {path} is {props.get('handler')!r}; expected such as index.handler")
-    code = props.get("code", ".")
-    code = code.get("src", ".") if isinstance(code, dict) else code
-    environment = props.get("environmentVariables") or {}
-    hooks = props.get("instanceLifecycleConfig") or {}
+    code = props.get("code") or "."
+    if isinstance(code, dict):
+        code = code.get("src") or "."
+    environment = _get(props, "environmentVariables", dict, path)
+    hooks = _get(props, "instanceLifecycleConfig", dict, path)
     return Function(
         handler=Target((path.parent / str(code)).resolve(), module, attribute),
-        name=str(props.get("functionName", "local")),
-        region=str(props.get("region", "cn-hangzhou")),
+        name=str(props.get("functionName") or "local"),
+        region=str(props.get("region") or "cn-hangzhou"),
         runtime=(int(runtime[1]), int(runtime[2])),
-        timeout=float(props.get("timeout", 3)),
-        memory=int(props.get("memorySize", 512)),
+        timeout=_number(props, "timeout", 3, path),
+        memory=int(_number(props, "memorySize", 512, path)),
         environment={str(name): str(value) for name, value in environment.items()},
-        initializer=_to_hook(hooks.get("initializer")),
-        pre_stop=_to_hook(hooks.get("preStop")),
-        methods=_methods(props.get("triggers") or []),
+        initializer=_to_hook(hooks, "initializer", path),
+        pre_stop=_to_hook(hooks, "preStop", path),
+        methods=_methods(_get(props, "triggers", list, path), path),
     )
 
 
-def _to_hook(config: Any) -> Hook | None:
+def _get(parent: dict[str, Any], key: str, kind: type, path: Path) -> Any:
+    """The mapping or list ``parent[key]``, empty where there is none."""
+    value = parent.get(key)
+    if value is None:
+        return kind()
+    if not isinstance(value, kind):
+        raise ConfigError(f"{key} in {path} is {value!r:.80}; expected a {'mapping' if kind is dict else 'list'}")
+    return value
+
+
+def _number(parent: dict[str, Any], key: str, default: float, path: Path) -> float:
+    value = parent.get(key, default)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise ConfigError(f"{key} in {path} is {value!r:.80}; expected a number above 0")
+    return number
+
+
+def _to_hook(hooks: dict[str, Any], key: str, path: Path) -> Hook | None:
     """A hook's default timeout is 3 s: documented."""
-    return Hook(config["handler"], float(config.get("timeout", 3))) if config and config.get("handler") else None
+    config = _get(hooks, key, dict, path)
+    return Hook(str(config["handler"]), _number(config, "timeout", 3, path)) if config.get("handler") else None
 
 
-def _methods(triggers: list[Any]) -> tuple[str, ...]:
+def _methods(triggers: list[Any], path: Path) -> tuple[str, ...]:
+    """Those of the HTTP trigger; a function without one is served all the same."""
     for trigger in triggers:
-        if trigger.get("triggerType") == "http":
-            return tuple(trigger.get("triggerConfig", {}).get("methods") or METHODS)
+        if isinstance(trigger, dict) and trigger.get("triggerType") == "http":
+            methods = _get(_get(trigger, "triggerConfig", dict, path), "methods", list, path)
+            return tuple(map(str, methods)) or METHODS
     return METHODS
 
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-_INTERVAL = 0.5  # seconds
+_INTERVAL = 0.3  # seconds
 _PASSED_OVER = {"__pycache__", "node_modules", "site-packages"}
 
 

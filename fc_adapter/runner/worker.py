@@ -8,32 +8,29 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 import sys
-import time
 from typing import BinaryIO
 
 from .frames import Frame, read_frame, write_frame
-from .runtime import Runtime, dump_error
+from .runtime import Runtime, dump_error, format_traceback
 
 
 def main() -> None:
     """Serve frames of the kinds ``invoke`` (payload: the event) and ``hook``, until the pipe is closed."""
-    if hasattr(os, "setpgid"):
-        # A group of its own: Ctrl-C is the gateway's, and a signal reaches what the function has started, too.
-        os.setpgid(0, 0)
+    _end_with_parent()
     requests, replies = _take_pipe()
     first = read_frame(requests)
     if first is None:
         return
     runtime = Runtime(pickle.loads(first.payload))
     runtime.start_logging(sys.stderr)
-    started = time.perf_counter()
     try:
         runtime.load()
     except Exception as error:
-        write_frame(replies, "error", dump_error(error, error_type="ImportModuleError"))
+        _write_error(replies, error, error_type="ImportModuleError")
         return
-    write_frame(replies, "started", seconds=time.perf_counter() - started)
+    write_frame(replies, "started")
     while True:
         frame = read_frame(requests)
         if frame is None:
@@ -41,9 +38,13 @@ def main() -> None:
         try:
             result = _serve(runtime, frame)
         except Exception as error:
-            write_frame(replies, "error", dump_error(error))
+            _write_error(replies, error)
         else:
             write_frame(replies, "result", result)
+
+
+def _write_error(replies: BinaryIO, error: Exception, *, error_type: str | None = None) -> None:
+    write_frame(replies, "error", dump_error(error, error_type=error_type), traceback=format_traceback(error))
 
 
 def _serve(runtime: Runtime, frame: Frame) -> bytes:
@@ -56,6 +57,14 @@ def _serve(runtime: Runtime, frame: Frame) -> bytes:
         return runtime.invoke(frame.payload, request_id)
     finally:
         print(f"FC Invoke End RequestId: {request_id}")
+
+
+def _end_with_parent() -> None:
+    """Ask for SIGKILL when the gateway ends, since a process that is frozen or busy cannot notice that."""
+    if sys.platform == "linux":  # pragma: no branch - others have no such thing
+        import ctypes
+
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def _take_pipe() -> tuple[BinaryIO, BinaryIO]:

@@ -1,0 +1,95 @@
+"""An instance in this process, for ``breakpoint()``, debuggers and tests."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+
+from .context import new_request_id
+from .function import Function, Hook
+from .instance import Log, Reply
+from .runtime import Runtime, dump_error, format_traceback
+
+
+class LocalInstance:
+    """An instance in this process: never frozen, killed or timed out.
+
+    The function's environment and code directory are this process's for as long as the instance lives, and its log is
+    in the platform's format unless this process has set up logging.
+    ``log(instance_id, line)`` is told when the PreStop hook fails.
+    """
+
+    def __init__(self, function: Function, *, log: Log) -> None:
+        self.id = "in-process"
+        self.is_alive = True
+        self.idle_since = time.monotonic()
+        self._function = function
+        self._log = log
+        self._runtime = Runtime(function)
+        self._initialized = function.initializer is None
+        self._before: dict[str, str | None] = {}
+        self._directory = os.getcwd()
+        self._log_output: logging.Handler | None = None
+
+    def start(self) -> Reply | None:
+        """Load the function. Returns None, or the error when that failed; then the instance is gone."""
+        environment = self._function.platform_environment(self.id)
+        self._before = {name: os.environ.get(name) for name in environment}
+        os.environ.update(environment)
+        if not logging.getLogger().handlers:
+            self._log_output = self._runtime.start_logging(sys.stderr)
+        try:
+            self._runtime.load()
+        except (Exception, SystemExit) as error:
+            self.kill()
+            return self._reply_error(error, error_type="ImportModuleError")
+        return None
+
+    def invoke(self, event: bytes, request_id: str) -> Reply:
+        """Run one event, after the Initializer if it is the first."""
+        try:
+            if not self._initialized:
+                self._call_hook(self._function.initializer, request_id)
+                self._initialized = True
+            data = self._runtime.invoke(event, request_id)
+        except (Exception, SystemExit) as error:
+            return self._reply_error(error)
+        return Reply("result", data, self.id)
+
+    def has_ended(self) -> bool:
+        """Never: this process runs."""
+        return False
+
+    def kill(self) -> None:
+        """Take no further event, and give this process back what was its own; what runs cannot be ended."""
+        if not self.is_alive:
+            return
+        self.is_alive = False
+        if self._log_output is not None:
+            logging.getLogger().removeHandler(self._log_output)
+        for name, value in self._before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        os.chdir(self._directory)
+
+    def stop(self) -> None:
+        """Run the PreStop hook, if the function has one and its Initializer has run."""
+        if self.is_alive and self._initialized:
+            try:
+                self._call_hook(self._function.pre_stop, new_request_id())
+            except Exception as error:
+                self._log(self.id, b"PreStop failed: " + dump_error(error) + b"\n")
+        self.kill()
+
+    def _call_hook(self, hook: Hook | None, request_id: str) -> None:
+        if hook is not None:
+            self._runtime.call_hook(hook.handler, request_id)
+
+    def _reply_error(self, error: BaseException, *, error_type: str | None = None) -> Reply:
+        is_exit = isinstance(error, SystemExit)
+        data = dump_error(error, error_type=error_type)
+        return Reply("error", data, self.id, traceback=None if is_exit else format_traceback(error))

@@ -1,0 +1,169 @@
+"""``fc-adapter serve`` as a process of its own, and what a client needs to talk to it over a real socket."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+PATIENCE = 20  # seconds, for what takes a fraction of one on a machine that is not busy
+
+
+def wait_until(condition, what="the condition"):
+    """Poll until ``condition()`` is true, and return what it gave."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.005)
+    raise AssertionError(f"waited {PATIENCE} s in vain for {what}")  # pragma: no cover - a test fails
+
+
+class Answer:
+    """A response: ``status``, ``headers`` (http.client's message) and ``body`` (bytes)."""
+
+    def __init__(self, response):
+        self.status, self.headers, self.body = response.status, response.headers, response.read()
+
+    @property
+    def text(self):
+        return self.body.decode()
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+
+class Server:
+    """A running ``fc-adapter serve --port 0``. ``lines`` are those that it has written so far."""
+
+    def __init__(self, *arguments, cwd, environment=None, port="0", expect_start=True):
+        self.lines = []
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "fc_adapter", "serve", "--port", port, *map(str, arguments)],
+            cwd=cwd,
+            env={**os.environ, **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+        if expect_start:
+            try:
+                self.port = int(self.wait_for(r"is served on http://\S+:(\d+) until Ctrl-C")[1])
+            except BaseException:  # pragma: no cover - a test fails
+                self.kill()
+                raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        self.kill() if exc_info[0] else self.stop()
+
+    @property
+    def log(self):
+        return "\n".join(self.lines)
+
+    def wait_for(self, pattern, since=0):
+        """Wait until the log (from line ``since`` on) matches ``pattern``, and return the match."""
+
+        def find():
+            match = re.search(pattern, "\n".join(self.lines[since:]), re.MULTILINE)
+            if match is None and self.process.poll() is not None:  # pragma: no cover - a test fails
+                self._reader.join(PATIENCE)
+                match = re.search(pattern, "\n".join(self.lines[since:]), re.MULTILINE)
+                assert match, f"ended without {pattern!r}:\n{self.log}"
+            return match
+
+        try:
+            return wait_until(find, repr(pattern))
+        except AssertionError as error:  # pragma: no cover - a test fails
+            raise AssertionError(f"{error}; the log is\n{self.log}") from None
+
+    def request(self, method="GET", path="/", body=None, headers=None, **options):
+        """Send one request on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        with contextlib.closing(connection):
+            connection.request(method, path, body, headers or {}, **options)
+            return Answer(connection.getresponse())
+
+    def get(self, path="/", **headers):
+        return self.request("GET", path, headers=headers)
+
+    @contextlib.contextmanager
+    def connect(self):
+        """A raw connection."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE) as connection:
+            yield connection
+
+    def send(self, data):
+        """Send bytes as they are; return all that comes until the server closes the connection."""
+        with self.connect() as connection:
+            connection.sendall(data)
+            return b"".join(iter(lambda: connection.recv(65536), b""))
+
+    def workers(self):
+        """The ids of the instances' processes."""
+        return children(self.process.pid)
+
+    def stop(self, number=signal.SIGINT):
+        """End it in order, and return its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self._ended()
+
+    def kill(self):  # pragma: no cover - a test fails
+        """End it at once."""
+        self.process.kill()
+        return self._ended()
+
+    def _ended(self):
+        status = self.process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
+        self.process.stderr.close()
+        return status
+
+    def _read(self):
+        for line in self.process.stderr:
+            self.lines.append(line.decode().rstrip("\n"))
+
+
+def children(parent):
+    """The ids of the processes that ``parent`` has started and that live."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal() and state(int(entry.name))[1:] == (parent,):
+            found.append(int(entry.name))
+    return [pid for pid in found if is_running(pid)]
+
+
+def state(pid):
+    """The state of a process (``"T"`` is stopped, ``"Z"`` ended) and its parent's id; ``("", 0)`` when it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return "", 0
+    return fields[0], int(fields[1])
+
+
+def is_running(pid):
+    return state(pid)[0] not in ("", "Z", "X")
+
+
+def kill_process(pid):
+    """Kill -9, and wait until it has taken effect."""
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not is_running(pid))

@@ -1,0 +1,123 @@
+"""What ``serve`` shows on a terminal, and what helps while one writes a function."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.runner.serving import PATIENCE, children, is_running, wait_until
+
+SOURCE = """
+import json, os, sys, time
+
+print("loaded")
+
+
+def handler(event, context):
+    if json.loads(event)["rawPath"] == "/slow":
+        time.sleep(30)
+    return os.getpid()
+
+
+def pre_stop(context):
+    print("pre_stop ran")
+"""
+
+
+@pytest.fixture
+def project(tmp_path):
+    (tmp_path / "index.py").write_text(SOURCE)
+    return tmp_path
+
+
+def test_colours_on_a_terminal_only(project):
+    import pty
+
+    primary, secondary = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fc_adapter", "serve", "index:handler", "--port", "0"],
+        cwd=project,
+        stdin=subprocess.DEVNULL,
+        stdout=secondary,
+        stderr=secondary,
+        start_new_session=True,
+    )
+    os.close(secondary)
+    output = b""
+
+    def read_until(pattern):
+        nonlocal output
+        end = time.monotonic() + PATIENCE
+        while not re.search(pattern, output):
+            assert time.monotonic() < end, output
+            if select.select([primary], [], [], 0.05)[0]:
+                output += os.read(primary, 65536)
+        return re.search(pattern, output)
+
+    try:
+        port = int(read_until(rb"http://127\.0\.0\.1:(\d+) until")[1])
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            read_until(rb"GET /  \x1b\[32m200\x1b\[0m  \d+ ms  \x1b\[35mcold start \d+ ms\x1b\[0m  c-")
+        assert b"\x1b[2mloaded\x1b[0m" in output
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 0
+        os.close(primary)
+
+
+def test_reload(serve, tmp_path):
+    server = serve(SOURCE, "index:handler", "--reload", "--pre-stop", "index.pre_stop")
+    first = server.get().json
+    (tmp_path / "index.py").write_text(SOURCE.replace("os.getpid()", "'changed'"))
+    server.wait_for(r"^changed: index\.py; the next request runs on a new instance$")
+    wait_until(lambda: not is_running(first))
+    assert server.get().text == "changed"
+    (tmp_path / "other.py").write_text("")
+    server.wait_for("^changed: other.py; the next")
+
+
+def test_reload_mends_what_could_not_be_imported(serve, tmp_path):
+    server = serve("import no_such_dependency", "index:handler", "--reload")
+    assert server.get().status == 502
+    (tmp_path / "index.py").write_text(SOURCE)
+    server.wait_for(r"^changed: index\.py")
+    assert server.get().status == 200
+
+
+def test_in_process(serve):
+    source = """
+import os
+
+
+def initialize(context):
+    context.logger.info("initialized")
+
+
+def other(event, context):
+    context.logger.info("logged")
+    return [os.getpid(), os.environ["FC_INSTANCE_ID"]]
+"""
+    server = serve(source, "index:other", "--in-process", "--initializer", "index.initialize")
+    assert server.get().json == [server.process.pid, "in-process"]
+    assert server.get().status == 200
+    assert children(server.process.pid) == []
+    server.wait_for(r"Z 1-\S+ \[INFO\] logged$")
+    server.wait_for(r"^GET /  200  \d+ ms  in-process  1-")
+
+
+def test_in_process_error(serve):
+    source = "import sys\ndef handler(event, context):\n    sys.exit(3) if b'exit' in event else 1 / 0\n"
+    server = serve(source, "index:handler", "--in-process")
+    assert server.get().status == 502
+    server.wait_for("^ZeroDivisionError: division by zero")
+    assert server.get("/exit").status == 502
+    server.wait_for(r"^Process exited unexpectedly before completing request \(SystemExit\)")

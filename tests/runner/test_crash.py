@@ -1,0 +1,146 @@
+"""What becomes of an instance whose function fails, overruns a limit or is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from fc_adapter.runner.instance import CAN_FREEZE
+from tests.runner.serving import is_running, kill_process, state, wait_until
+
+FAILING = """
+import ctypes, json, os, signal, subprocess, sys, threading, time
+
+
+def handler(event, context):
+    what = json.loads(event)["rawPath"][1:]
+    if what == "loop":
+        while True:
+            pass
+    if what == "sleep":
+        time.sleep(60)
+    if what == "exit":
+        sys.exit(3)
+    if what == "exit-with-thread":
+        threading.Thread(target=time.sleep, args=(60,)).start()
+        sys.exit(3)
+    if what == "_exit":
+        os._exit(7)
+    if what == "segfault":
+        ctypes.string_at(0)
+    if what == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if what == "memory":
+        return str(len(bytes(b"x" * 300 * 1024 * 1024)))
+    if what == "fork":
+        if os.fork() == 0:
+            os.setsid()
+            time.sleep(3)
+        os._exit(1)
+    if what == "child":
+        return subprocess.Popen(["sleep", "60"]).pid
+    if what == "descriptors":
+        os.closerange(3, 100)
+    if what == "interrupt":
+        raise KeyboardInterrupt
+    return os.getpid()
+
+
+def slow_hook(context):
+    time.sleep(60)
+"""
+
+
+@pytest.fixture(scope="module")
+def failing(module_servers):
+    return module_servers(FAILING, "index:handler", "--memory", "128", "--timeout", "5")
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("/exit", r"before completing request \(exit status 3\)"),
+        ("/exit-with-thread", r"before completing request \(its threads run on\)"),
+        ("/_exit", r"before completing request \(exit status 7\)"),
+        ("/segfault", r"before completing request \(signal SIGSEGV\)"),
+        ("/kill", r"before completing request \(signal SIGKILL\)"),
+        ("/interrupt", "before completing request"),
+        ("/descriptors", "before completing request"),
+        ("/memory", "run out of memory: it is configured with 128 MB"),
+    ],
+)
+def test_crash_costs_one_request(failing, path, message):
+    before = failing.get().text
+    since = len(failing.lines)
+    answer = failing.get(path)
+    assert (answer.status, answer.body) == (502, b"Internal Server Error")
+    failing.wait_for(message, since)
+    assert not is_running(int(before))
+    after = failing.get()
+    assert (after.status, after.text != before) == (200, True)
+    failing.wait_for(r"GET /  200  \d+ ms  cold start", since)
+    assert len(failing.workers()) == 1
+
+
+@pytest.mark.parametrize("path", ["/loop", "/sleep"])
+def test_timeout(serve, path):
+    server = serve(FAILING, "index:handler", "--timeout", "0.3")
+    assert server.get().status == 200
+    began = time.monotonic()
+    assert server.get(path).status == 502
+    assert 0.3 <= time.monotonic() - began < 3
+    server.wait_for("^Function timed out after 0.3 seconds$")
+    assert server.get().status == 200
+
+
+def test_timeout_of_a_hook(serve, tmp_path):
+    (tmp_path / "s.yaml").write_text(
+        "resources: {f: {component: fc3, props: {runtime: python3.10, handler: index.handler, "
+        "instanceLifecycleConfig: {initializer: {handler: index.slow_hook, timeout: 0.2}}}}}"
+    )
+    server = serve(FAILING)
+    assert server.get().status == 502
+    server.wait_for("^Function timed out after 0.2 seconds$")
+
+
+def test_process_that_leaves_a_fork_behind(failing):
+    began = time.monotonic()
+    assert failing.get("/fork").status == 502
+    assert time.monotonic() - began < 4
+    assert failing.get().status == 200
+
+
+def test_what_a_function_has_started_ends_with_it(serve):
+    server = serve(FAILING, "index:handler")
+    child = int(server.get("/child").text)
+    assert is_running(child)
+    server.stop()
+    wait_until(lambda: not is_running(child))
+
+
+@pytest.mark.skipif(not CAN_FREEZE, reason="no SIGSTOP")
+@pytest.mark.parametrize("arguments", [[], ["--no-freeze"]])
+def test_kill_of_an_idle_instance_costs_nothing(serve, arguments):
+    server = serve(FAILING, "index:handler", *arguments)
+    first = int(server.get().text)
+    kill_process(first)
+    answer = server.get()
+    assert (answer.status, int(answer.text) != first) == (200, True)
+    assert server.workers() == [int(answer.text)]
+
+
+def test_kill_of_a_busy_instance_costs_one_request(serve):
+    server = serve(FAILING, "index:handler")
+    busy = int(server.get().text)
+    answers = []
+    request = threading.Thread(target=lambda: answers.append(server.get("/sleep")))
+    request.start()
+    wait_until(lambda: state(busy)[0] in "SR" and server.log.count("FC Invoke Start") == 2)
+    os.kill(busy, signal.SIGKILL)
+    request.join()
+    assert answers[0].status == 502
+    assert server.get().status == 200

@@ -1,0 +1,84 @@
+"""The Initializer and PreStop hooks of an instance."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.runner.serving import wait_until
+
+HOOKS = """
+import json, time
+
+done = []
+
+
+def initialize(context):
+    print("initialize", context.request_id)
+    time.sleep(0.05)
+    done.append("initialize")
+
+
+def fail(context):
+    raise RuntimeError("cannot initialize")
+
+
+def pre_stop(context):
+    print("pre_stop", context.function.name)
+
+
+def slow(context):
+    print("slow begins")
+    time.sleep(60)
+
+
+def handler(event, context):
+    done.append("handler")
+    return done
+"""
+
+
+def test_initializer_runs_once_before_the_first_request(serve):
+    server = serve(HOOKS, "index:handler", "--initializer", "index.initialize", "--pre-stop", "index.pre_stop")
+    assert "initialize" not in server.log
+    first, second = server.get(), server.get()
+    assert first.json == ["initialize", "handler"]
+    assert second.json == ["initialize", "handler", "handler"]
+    server.wait_for(rf"^initialize {first.headers['X-Fc-Request-Id']}$")
+    line = server.wait_for(r"^GET /  200  (\d+) ms  cold start \d+ ms  init (\d+) ms  c-")
+    assert 50 <= int(line[2]) <= int(line[1])
+    server.wait_for(r"^GET /  200  \d+ ms  c-")
+    server.stop()
+    assert server.log.count("pre_stop local") == 1
+
+
+@pytest.mark.parametrize(
+    ("hook", "error"), [("index.fail", "RuntimeError: cannot initialize"), ("index.no", "'index' has no 'no'")]
+)
+def test_initializer_that_fails(serve, hook, error):
+    server = serve(HOOKS, "index:handler", "--initializer", hook, "--pre-stop", "index.pre_stop")
+    workers = [server.get().status and server.workers() for _ in range(2)]
+    assert workers == [[], []]
+    server.wait_for(error)
+    assert server.stop() == 0
+    assert "pre_stop local" not in server.log
+
+
+def test_idle_instance_gets_pre_stop(serve):
+    server = serve(HOOKS, "index:handler", "--idle-timeout", "0.05", "--pre-stop", "index.pre_stop")
+    assert server.get().status == 200
+    server.wait_for("^pre_stop local$")
+    wait_until(lambda: not server.workers())
+    assert server.get().json == ["handler"]
+
+
+def test_pre_stop_that_fails_or_takes_long(serve):
+    server = serve(HOOKS, "index:handler", "--idle-timeout", "0.05", "--pre-stop", "index.fail")
+    server.wait_for("^PreStop failed: .*cannot initialize")
+    server = serve(None, "index:handler", "--pre-stop", "index.slow")
+    began = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - began < 3
+    assert "slow begins" in server.log
+    assert "PreStop failed" in server.log

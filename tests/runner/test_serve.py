@@ -1,0 +1,306 @@
+"""``fc-adapter serve`` as people use it: starting, stopping, its options and what it says."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from fc_adapter.runner import commands
+from fc_adapter.runner.cli import run
+from tests.runner.serving import PATIENCE, Server, is_running, state, wait_until
+
+SOURCE = """
+import json, os, sys, time
+
+print("loaded")
+
+
+def handler(event, context):
+    if json.loads(event)["rawPath"] == "/slow":
+        time.sleep(30)
+    return os.getpid()
+
+
+def pre_stop(context):
+    print("pre_stop ran")
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "arguments"),
+    [
+        (signal.SIGINT, []),
+        (signal.SIGTERM, []),
+        (signal.SIGINT, ["--no-freeze"]),
+        (signal.SIGINT, ["--in-process"]),
+    ],
+)
+def test_ends_within_a_second_with_pre_stop_run(serve, number, arguments):
+    server = serve(SOURCE, "index:handler", "--pre-stop", "index.pre_stop", *arguments)
+    worker = server.get().json
+    with server.connect():  # an open connection does not hold it up
+        began = time.monotonic()
+        assert server.stop(number) == 0
+        took = time.monotonic() - began
+    assert took < 1.5
+    assert not is_running(worker)
+    assert "Traceback" not in server.log
+
+
+def test_pre_stop_is_in_the_log(serve):
+    server = serve(SOURCE, "index:handler", "--pre-stop", "index.pre_stop")
+    server.stop()
+    assert server.lines[-1] == "pre_stop ran"
+
+
+def test_ends_while_a_request_runs(serve):
+    server = serve(SOURCE, "index:handler", "--instances", "2")
+    answers = []
+    request = threading.Thread(target=lambda: answers.append(server.get("/slow")))
+    request.start()
+    server.wait_for("FC Invoke Start")
+    workers = [*server.workers(), server.get().json]
+    began = time.monotonic()
+    server.stop()
+    assert time.monotonic() - began < 1.5
+    request.join()
+    assert answers[0].status == 502
+    assert not any(map(is_running, workers))
+    assert "Exception in thread" not in server.log
+
+
+def test_ends_while_the_function_is_loaded(serve, tmp_path):
+    (tmp_path / "index.py").write_text("import time\nprint('loading')\ntime.sleep(30)")
+    server = Server("index:handler", cwd=tmp_path, expect_start=False)
+    server.wait_for("loading")
+    [worker] = server.workers()
+    assert server.stop() == 0
+    assert not is_running(worker)
+
+
+def test_second_ctrl_c_does_not_stop_the_end_half_way(serve):
+    source = SOURCE + "    time.sleep(0.3)\n    print('to its end')"
+    server = serve(source, "index:handler", "--pre-stop", "index.pre_stop")
+    server.process.send_signal(signal.SIGINT)
+    server.wait_for("pre_stop ran")
+    assert server.stop() == 0
+    assert server.lines[-1] == "to its end"
+
+
+@pytest.mark.parametrize("case", ["frozen", "running", "busy"])
+def test_kill_of_the_gateway_leaves_no_worker(serve, case):
+    server = serve(SOURCE, "index:handler", *(["--no-freeze"] if case == "running" else []))
+    worker = server.get().json
+    if case == "frozen":
+        wait_until(lambda: state(worker)[0] == "T")
+    if case == "busy":
+        connection = socket.create_connection(("127.0.0.1", server.port))
+        connection.sendall(b"GET /slow HTTP/1.1\r\nHost: h\r\n\r\n")
+        wait_until(lambda: server.log.count("FC Invoke Start") == 2)
+        connection.close()
+    server.process.kill()
+    wait_until(lambda: not is_running(worker))
+
+
+def test_line_that_says_where(serve):
+    server = serve(SOURCE, "index:handler")
+    line = r"^index\.handler \(python3\.\d+, 512 MB, 60 s\) is served on http://127\.0\.0\.1:\d+ until Ctrl-C$"
+    assert any(re.fullmatch(line, each) for each in server.lines)
+    assert "note" not in server.log
+
+
+def run_serve(*arguments, cwd, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "fc_adapter", "serve", *arguments],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+@pytest.fixture
+def project(tmp_path):
+    (tmp_path / "index.py").write_text(SOURCE)
+    return tmp_path
+
+
+def test_port_in_use(project):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = run_serve("index:handler", "--port", str(port), cwd=project)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == f"fc-adapter serve: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "shown", "arguments"),
+    [
+        ("import no_such_dependency", "line 1, in <module>\n    import no_such_dependency\nModuleNotFoundError", []),
+        ("import no_such_dependency", "line 1, in <module>\n    import no_such_dependency", ["--in-process"]),
+        ("import sys\nsys.exit(3)", "before completing request (SystemExit)", ["--in-process"]),
+        ("x = 1 +", "SyntaxError: invalid syntax", []),
+        ("x = 1", "'index' has no 'handler'; it has: x", []),
+        ("import os\nos._exit(3)", "Process exited unexpectedly before completing request (exit status 3)", []),
+    ],
+)
+def test_handler_that_cannot_be_imported(project, source, shown, arguments):
+    (project / "index.py").write_text(source)
+    ended = run_serve("index:handler", "--port", "0", *arguments, cwd=project)
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1] == "fc-adapter serve: cannot import index.handler, see above"
+    assert shown in ended.stderr
+    assert "runner" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--port", "x"], "argument --port: expected a port from 0 to 65535, got 'x'"),
+        (["--port", "65536"], "argument --port: expected a port from 0 to 65535, got '65536'"),
+        (["--timeout", "-1"], "argument --timeout: expected a number of seconds above 0, got '-1'"),
+        (["--timeout", "nan"], "argument --timeout: expected a number of seconds above 0, got 'nan'"),
+        (["--memory", "0"], "argument --memory: expected a whole number from 1 up, got '0'"),
+        (["--instances", "1.5"], "argument --instances: expected a whole number from 1 up, got '1.5'"),
+        (["--host", "256.1.1.1.invalid"], "cannot listen on 256.1.1.1.invalid:9000"),
+        (["--record", "index.py"], "cannot record into 'index.py': File exists"),
+        (["--in-process", "--reload"], "--reload starts new instances, and with --in-process there are none"),
+        (["--check", "x"], "--check is a path such as /, got 'x'"),
+        (["--bogus"], "unrecognized arguments: --bogus"),
+    ],
+)
+def test_wrong_options_are_one_line(project, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(project)
+    assert_one_line(["serve", "index:handler", *arguments], message, capsys)
+
+
+def assert_one_line(arguments, message, capsys):
+    try:
+        status = run(arguments)
+    except SystemExit as exit_:
+        status = exit_.code
+    error = capsys.readouterr().err
+    assert status == 2
+    assert message in error
+    assert error.startswith("fc-adapter")
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("PORT", "x", "FC_ADAPTER_PORT: expected a port from 0 to 65535, got 'x'"),
+        ("IDLE_TIMEOUT", "0", "FC_ADAPTER_IDLE_TIMEOUT: expected a number of seconds above 0, got '0'"),
+        ("NO_FREEZE", "maybe", "FC_ADAPTER_NO_FREEZE: expected 1 or 0, got 'maybe'"),
+        ("ENV", "A", "--env is 'A', expected NAME=value"),
+    ],
+)
+def test_wrong_variables_are_one_line(project, monkeypatch, capsys, variable, value, message):
+    monkeypatch.chdir(project)
+    monkeypatch.setenv(f"FC_ADAPTER_{variable}", value)
+    assert_one_line(["serve", "index:handler"], message, capsys)
+
+
+def test_variables_are_for_the_commands_that_have_such_options(project, monkeypatch, capsys):
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("FC_ADAPTER_PORT", "x")
+    assert run(["event", "GET", "/"]) == 0
+
+
+def test_every_option_has_a_variable(project):
+    source = "import os\ndef handler(e, c): return [c.function.memory, c.function.timeout, os.environ['A']]"
+    (project / "index.py").write_text(source)
+    environment = {
+        "FC_ADAPTER_PORT": "0",
+        "FC_ADAPTER_HOST": "localhost",
+        "FC_ADAPTER_MEMORY": "300",
+        "FC_ADAPTER_TIMEOUT": "7.5",
+        "FC_ADAPTER_ENV": "A=variable",
+        "FC_ADAPTER_CUSTOM_DOMAIN": "1",
+        "FC_ADAPTER_RECORD": "records",
+        "FC_ADAPTER_NO_FREEZE": "no",
+        "FC_ADAPTER_HELP": "1",
+    }
+    with Server("index:handler", "--memory", "400", cwd=project, environment=environment) as server:
+        answer = server.get()
+    assert answer.json == [400, 7.5, "variable"]
+    assert "Content-Disposition" not in answer.headers
+    assert len(list((project / "records").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "first"), [("/", 0, "HTTP/1.1 200 OK"), ("/error", 1, "HTTP/1.1 502 Bad Gateway")]
+)
+def test_check_shows_one_answer_and_ends(project, path, status, first):
+    (project / "index.py").write_text("def handler(event, context): return 1 // (b'/error' not in event)")
+    ended = run_serve("index:handler", "--port", "0", "--check", path, cwd=project)
+    assert (ended.returncode, ended.stdout.splitlines()[0]) == (status, first)
+    assert ended.stdout.splitlines()[-1] == ("Internal Server Error" if status else "1")
+    assert f"GET {path}  " in ended.stderr
+
+
+def test_says_when_it_listens_for_everybody(serve):
+    server = serve(SOURCE, "index:handler", "--host", "0.0.0.0")
+    assert "note: listening on 0.0.0.0: whoever can reach this machine can call your function" in server.lines
+    assert server.get().status == 200
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6")
+def test_ipv6(tmp_path):
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:  # pragma: no cover - machines differ
+        pytest.skip("no IPv6 here")
+    (tmp_path / "index.py").write_text(SOURCE)
+    with Server("index:handler", "--host", "::1", cwd=tmp_path) as server:
+        assert f"http://[::1]:{server.port}" in server.log
+        assert "note" not in server.log
+        with socket.create_connection(("::1", server.port)) as connection:
+            connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            assert connection.recv(100).startswith(b"HTTP/1.1 200")
+
+
+def test_system_that_cannot_freeze_says_so_once(project, monkeypatch, capsys):
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(commands, "CAN_FREEZE", False)
+    monkeypatch.setattr(commands, "time", _Interrupted)
+    monkeypatch.setattr(commands, "_on_termination", lambda action: None)
+    assert run(["serve", "index:handler", "--port", "0"]) == 0
+    note = "note: this system cannot stop a process, so instances are not frozen between requests"
+    assert capsys.readouterr().err.count(note) == 1
+
+
+class _Interrupted:
+    """A clock at which Ctrl-C comes at once."""
+
+    @staticmethod
+    def sleep(seconds):
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_that_is_switched_off_stays_so(project):
+    program = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); import fc_adapter.__main__ as m; m.main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, "serve", "index:handler", "--port", "0"],
+        cwd=project,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        while "is served on" not in process.stderr.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.05)
+        assert process.poll() is None
+        process.terminate()
+        assert process.wait(PATIENCE) == 0

@@ -1,0 +1,140 @@
+"""``fc_adapter.runner.serve`` in users' own tests."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import threading
+import urllib.error
+import urllib.request
+
+import pytest
+
+import fc_adapter.runner
+from fc_adapter.errors import ConfigError
+from fc_adapter.runner.function import Function, Hook
+from fc_adapter.runner.serving import LocalPlatform
+from tests.runner.serving import children, wait_until
+
+
+def fetch(url):
+    with urllib.request.urlopen(url, timeout=20) as response:
+        return response.status, response.read()
+
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [environ["PATH_INFO"].encode(), b" ", os.environ["FC_INSTANCE_ID"].encode()]
+
+
+def test_handler_of_this_process(monkeypatch):
+    monkeypatch.setenv("FC_REGION", "mine")
+    monkeypatch.delenv("FC_INSTANCE_ID", raising=False)
+    handlers = logging.getLogger().handlers[:]
+    threads = threading.active_count()
+    with fc_adapter.runner.serve(fc_adapter.wrap(app), port=0) as server:
+        assert fetch(server.url + "/a") == (200, b"/a in-process")
+    assert (os.environ["FC_REGION"], os.environ.get("FC_INSTANCE_ID")) == ("mine", None)
+    assert logging.getLogger().handlers == handlers
+    wait_until(lambda: threading.active_count() <= threads)
+    with pytest.raises(urllib.error.URLError):
+        fetch(server.url)
+
+
+def test_target_in_an_instance_of_its_own(tmp_path, monkeypatch):
+    (tmp_path / "index.py").write_text("import os\ndef handler(event, context): return os.getpid()")
+    monkeypatch.chdir(tmp_path)
+    lines, exchanges = [], []
+    options = {"log": lambda *line: lines.append(line), "observe": exchanges.append}
+    with fc_adapter.runner.serve("index:handler", **options) as server:
+        status, body = fetch(server.url)
+        assert [int(body)] == children(os.getpid())
+    assert status == 200
+    assert children(os.getpid()) == []
+    assert exchanges[0].reply.data == body
+    assert lines[0][1].startswith(b"FC Invoke Start")
+
+
+def test_error_in_the_block_ends_it_too(tmp_path, monkeypatch):
+    (tmp_path / "index.py").write_text("def handler(event, context): return 1")
+    with pytest.raises(urllib.error.URLError), fc_adapter.runner.serve(f"{tmp_path}/index.py:handler") as server:
+        fetch(server.url.replace("http:", "nothing:"))
+    assert children(os.getpid()) == []
+
+
+def test_at_once():
+    with fc_adapter.runner.serve(lambda event, context: "never called"):
+        pass
+
+
+@pytest.mark.parametrize("target", ["index", "nowhere.py:handler"])
+def test_no_such_target(target):
+    with pytest.raises(ConfigError), fc_adapter.runner.serve(target):
+        pass  # pragma: no cover - not reached
+
+
+def test_port_in_use():
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
+        LocalPlatform(Function(handler=app), port=taken.getsockname()[1], in_process=True)
+
+
+def test_ipv6_url():
+    try:
+        platform = LocalPlatform(Function(handler=app), host="::1", port=0, in_process=True)
+    except OSError:  # pragma: no cover - machines differ
+        pytest.skip("no IPv6 here")
+    platform.close()
+    assert platform.url.startswith("http://[::1]:")
+
+
+def test_hooks_in_this_process(tmp_path):
+    (tmp_path / "hooks_of_mine.py").write_text("def fail(context): raise RuntimeError(context.function.name)")
+    lines = []
+    from fc_adapter.runner.target import parse_target
+
+    handler = parse_target(f"{tmp_path}/hooks_of_mine.py:fail")
+    before = os.getcwd()
+    function = Function(handler=handler, name="mine", pre_stop=Hook("hooks_of_mine.fail", 1))
+    platform = LocalPlatform(function, port=0, in_process=True, log=lambda *line: lines.append(line))
+    platform.start()
+    with pytest.raises(urllib.error.HTTPError, match="502"):
+        fetch(platform.url)
+    platform.close()
+    assert lines[0][0] == "in-process"
+    assert b"PreStop failed" in lines[0][1]
+    assert json.loads(lines[0][1].partition(b": ")[2])["errorMessage"] == "mine"
+    assert os.getcwd() == before
+
+
+def test_busy_in_this_process_when_it_ends():
+    entered, leave, statuses = threading.Event(), threading.Event(), []
+
+    def handler(event, context):
+        entered.set()
+        leave.wait(20)
+        return "done"
+
+    def ask(url):
+        try:
+            statuses.append(fetch(url)[0])
+        except OSError as error:
+            statuses.append(type(error))
+
+    with fc_adapter.runner.serve(handler, port=0) as server:
+        first = threading.Thread(target=ask, args=(server.url,))
+        first.start()
+        assert entered.wait(20)
+        waiting = threading.Thread(target=ask, args=(server.url + "/second",))
+        waiting.start()
+        wait_until(lambda: len(server.pool._busy) == 1)
+    leave.set()
+    first.join()
+    waiting.join()
+    assert len(statuses) == 2
+
+
+def test_package_names():
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        fc_adapter.runner.nothing  # noqa: B018 - the access is the test

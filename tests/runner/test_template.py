@@ -1,0 +1,261 @@
+"""``s.yaml``: what the runner takes from it, and what it says about one that it cannot use."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from fc_adapter.errors import ConfigError
+from fc_adapter.runner.cli import run
+from fc_adapter.runner.function import METHODS, Hook
+from fc_adapter.runner.template import parse_variable, read_env_file, read_template
+
+RUNTIME = "python{}.{}".format(*sys.version_info)
+
+TEMPLATE = """
+edition: 3.0.0
+name: web-app
+access: default
+vars:
+  region: cn-shanghai
+  size: 256
+  stage: ${env('STAGE', 'dev')}
+  nested: {name: "web-${vars.stage}"}
+resources:
+  web:
+    component: fc3
+    props:
+      region: ${vars.region}
+      functionName: ${vars.nested.name}
+      runtime: %s
+      code: ./code
+      handler: index.handler
+      memorySize: ${vars.size}
+      timeout: 30
+      environmentVariables: {KEY: "a ${env(SECRET)} b", NUMBER: 7, OTHER: "${this.is.not.known}"}
+      instanceLifecycleConfig:
+        initializer: {handler: index.initialize, timeout: 10}
+        preStop: {handler: index.pre_stop}
+      triggers:
+        - triggerName: timer
+          triggerType: timer
+        - triggerName: httpTrigger
+          triggerType: http
+          qualifier: LATEST
+          triggerConfig: {authType: anonymous, methods: [GET, POST], disableURLInternet: false}
+"""
+
+
+@pytest.fixture
+def template(tmp_path, monkeypatch):
+    """Write a template and read it: ``template(text, **options)``."""
+    monkeypatch.delenv("STAGE", raising=False)
+
+    def read(text, **options):
+        path = tmp_path / "s.yaml"
+        path.write_text(text)
+        return read_template(path, **options)
+
+    return read
+
+
+def test_whole_template(template, tmp_path, monkeypatch):
+    monkeypatch.setenv("SECRET", "s3")
+    function = template(TEMPLATE % "python3.12")
+    assert (function.handler.directory, function.label) == (tmp_path / "code", "index.handler")
+    assert (function.name, function.region, function.runtime) == ("web-dev", "cn-shanghai", (3, 12))
+    assert (function.memory, function.timeout, function.methods) == (256, 30, ("GET", "POST"))
+    assert function.environment == {"KEY": "a s3 b", "NUMBER": "7", "OTHER": "${this.is.not.known}"}
+    assert (function.initializer, function.pre_stop) == (Hook("index.initialize", 10), Hook("index.pre_stop", 3))
+
+
+def props(text, *, component="fc3"):
+    return f"resources: {{web: {{component: {component}, props: {{{text}}}}}}}"
+
+
+def test_defaults(template, tmp_path):
+    function = template(props("runtime: python3.9, handler: a.b.handler, code: {src: lib}"))
+    assert (function.handler.directory, function.handler.module) == (tmp_path / "lib", "a.b")
+    assert (function.name, function.region, function.runtime) == ("local", "cn-hangzhou", (3, 9))
+    assert (function.memory, function.timeout, function.methods) == (512, 3, METHODS)
+    assert (function.environment, function.initializer, function.pre_stop) == ({}, None, None)
+
+
+@pytest.mark.parametrize("component", ["fc3", "devsapp/fc3", "fc3@0.0.28"])
+@pytest.mark.parametrize("code", [".", "null", "{src: .}", "{src: null}"])
+def test_spellings(template, tmp_path, component, code):
+    text = f"runtime: python3.9, handler: i.h, triggers: [x, {{triggerType: http}}], code: {code}"
+    function = template(props(text, component=component))
+    assert (function.handler.directory, function.methods) == (tmp_path, METHODS)
+
+
+def test_environment_variables_in_it(template, monkeypatch):
+    monkeypatch.setenv("STAGE", "prod")
+    text = props("runtime: python3.9, handler: i.h, environmentVariables: {A: '%s'}")
+    for written, expected in (
+        ("${env(STAGE)}", "prod"),
+        ('${env("STAGE")}', "prod"),
+        ("${ env(STAGE, dev) }", "prod"),
+        ("${env(NO_SUCH_STAGE, dev)}", "dev"),
+        ("${env(NO_SUCH_STAGE)}", ""),
+        ("x-${env(STAGE)}-${env(STAGE)}", "x-prod-prod"),
+    ):
+        assert template(text % written).environment == {"A": expected}
+
+
+TWO = """
+resources:
+  a: {component: fc3, props: {runtime: python3.9, handler: i.a}}
+  b: {component: fc3, props: {runtime: python3.9, handler: i.b}}
+  c: {component: oss}
+"""
+
+
+def test_one_of_several_functions(template):
+    assert template(TWO, resource="b").label == "i.b"
+
+
+VALID = "runtime: python3.9, handler: i.h"
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ("[", {}, "cannot read"),
+        ("- a", {}, "has no resources"),
+        ("resources: 7", {}, "has no resources"),
+        ("resources: {}", {}, "has several functions; name one with --resource: none"),
+        (TWO, {}, "has several functions; name one with --resource: a, b"),
+        (TWO, {"resource": "x"}, "has no function 'x'; name one with --resource: a, b"),
+        (props("handler: i.h"), {}, "is None; only python3.9 to python3.12 run here"),
+        (props("runtime: nodejs18, handler: i.h"), {}, "is 'nodejs18'; only python3.9 to python3.12 run here"),
+        (props("runtime: python3.9"), {}, "handler in"),
+        (props("runtime: python3.9, handler: index"), {}, "is 'index'; expected such as index.handler"),
+        (props(f"{VALID}, timeout: soon"), {}, "timeout in"),
+        (props(f"{VALID}, timeout: 0"), {}, "is 0; expected a number above 0"),
+        (props(f"{VALID}, memorySize: []"), {}, "memorySize in"),
+        (props(f"{VALID}, environmentVariables: [a]"), {}, "expected a mapping"),
+        (props(f"{VALID}, triggers: {{a: b}}"), {}, "expected a list"),
+        (props(f"{VALID}, instanceLifecycleConfig: {{preStop: x}}"), {}, "preStop in"),
+        (props("runtime: '${vars.a.b}', handler: i.h"), {}, "${vars.a.b} is used, but vars has no 'a.b'"),
+        ("vars: {a: '${vars.a}'}\n" + props("runtime: '${vars.a}', handler: i.h"), {}, "refer to themselves"),
+    ],
+)
+def test_template_that_cannot_be_used(template, text, options, message):
+    with pytest.raises(ConfigError) as raised:
+        template(text, **options)
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_template_that_is_not_there(tmp_path):
+    with pytest.raises(ConfigError, match="No such file"):
+        read_template(tmp_path / "s.yaml")
+
+
+def test_without_pyyaml(template, monkeypatch):
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(ConfigError, match=r"needs PyYAML: pip install 'fc-adapter\[yaml\]'"):
+        template(TEMPLATE % RUNTIME)
+
+
+def test_env_file(tmp_path):
+    path = tmp_path / "variables"
+    path.write_text("\n# comment\nA=1\n export B = two words \nC='q'\nD='\n")
+    assert read_env_file(path) == {"A": "1", "B": "two words", "C": "q", "D": "'"}
+    path.write_text("A=1\nno pair\n")
+    with pytest.raises(ConfigError, match=r"line 2 of .* is 'no pair', expected NAME=value"):
+        read_env_file(path)
+    with pytest.raises(ConfigError, match="No such file"):
+        read_env_file(tmp_path / "nowhere")
+    with pytest.raises(ConfigError, match="--env is '=x', expected NAME=value"):
+        parse_variable("=x", "--env")
+
+
+SOURCE = """
+import json, os
+
+initialized = []
+
+
+def initialize(context):
+    initialized.append(True)
+
+
+def pre_stop(context):
+    print("stopped in order")
+
+
+def handler(event, context):
+    shape = {name: os.environ.get(name) for name in ("KEY", "NUMBER", "FC_FUNCTION_NAME", "FC_REGION")}
+    return {**shape, "memory": context.function.memory, "timeout": context.function.timeout, "init": initialized}
+
+
+def other(event, context):
+    return "other"
+"""
+
+
+@pytest.fixture
+def project(tmp_path):
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "index.py").write_text(SOURCE)
+    (tmp_path / "s.yaml").write_text(TEMPLATE % RUNTIME)
+    return tmp_path
+
+
+def test_serve_reads_it(serve, project):
+    server = serve(None, environment={"SECRET": "from outside"})
+    seen = server.get().json
+    assert (seen["KEY"], seen["NUMBER"]) == ("a from outside b", "7")
+    assert (seen["FC_FUNCTION_NAME"], seen["FC_REGION"]) == ("web-dev", "cn-shanghai")
+    assert (seen["memory"], seen["timeout"], seen["init"]) == (256, 30.0, [True])
+    assert server.request("PUT", "/").status == 403
+    server.stop()
+    assert "stopped in order" in server.log
+
+
+def test_options_override_it(serve, project):
+    arguments = ["--timeout", "4", "--memory", "300", "--env", "KEY=mine", "--initializer", "index.pre_stop"]
+    seen = serve(None, *arguments, "--template", "s.yaml").get().json
+    assert (seen["KEY"], seen["memory"], seen["timeout"], seen["init"]) == ("mine", 300, 4.0, [])
+
+
+def test_target_beside_a_template(serve, project):
+    server = serve(None, "code/index.py:other", "--template", "s.yaml")
+    assert server.get().text == "other"
+    assert server.request("PUT", "/").status == 403
+
+
+def test_target_alone_leaves_the_template_out(serve, project):
+    server = serve(None, "code/index.py:handler")
+    assert server.get().json["NUMBER"] is None
+    assert server.request("PUT", "/").status == 200
+
+
+def test_packages_of_another_python_are_left_out(serve, project):
+    text = "runtime: python2.7, handler: index.handler, code: code, environmentVariables: {PYTHONPATH: /code/lib}"
+    (project / "s.yaml").write_text(props(text))
+    (project / "code" / "index.py").write_text("import os\ndef handler(e, c): return os.environ.get('PYTHONPATH')")
+    assert serve(None, environment={"PYTHONPATH": "/inherited"}).get().text == "/inherited"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "there is no s.yaml here; name a handler, such as index:handler, or a --template"),
+        (["--template", "nowhere.yaml"], "cannot read nowhere.yaml"),
+        (["nowhere/index:handler"], "no directory"),
+        (["i:h", "--runtime", "3.10"], "--runtime is such as python3.10, got '3.10'"),
+        (["i:h", "--env", "A"], "--env is 'A', expected NAME=value"),
+        (["i:h", "--env-file", "nowhere"], "cannot read nowhere"),
+    ],
+)
+def test_wrong_usage_is_one_line(tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    assert run(["serve", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.startswith("fc-adapter serve: ")
+    assert error.count("\n") == 1
