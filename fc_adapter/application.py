@@ -27,7 +27,11 @@ _HINT = (
 
 
 class NotFoundError(ConfigError):
-    """A name that leads nowhere."""
+    """A name that leads nowhere. ``name`` is that name, or ``""`` when it is none at all."""
+
+    def __init__(self, message: str, name: str = "") -> None:
+        super().__init__(message)
+        self.name = name
 
 
 def load_object(name: str) -> Any:
@@ -47,12 +51,12 @@ def load_object(name: str) -> Any:
         # A module that the app itself fails to import is the app's error.
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
             raise
-        raise NotFoundError(f"cannot import {name!r}: there is no module named {error.name!r}") from error
+        raise NotFoundError(f"cannot import {name!r}: there is no module named {error.name!r}", name) from error
     for part in attribute.split("."):
         try:
             found = getattr(found, part)
         except AttributeError:
-            raise NotFoundError(f"cannot import {name!r}: {_missing_attribute(found, part)}") from None
+            raise NotFoundError(f"cannot import {name!r}: {_missing_attribute(found, part)}", name) from None
     return found
 
 

@@ -20,16 +20,33 @@ def run(arguments: Sequence[str]) -> int:
     except ConfigError as error:
         print(f"fc-adapter {options.name}: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # whoever reads the output has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    except OSError as error:
+        print(f"fc-adapter {options.name}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
     return status
 
 
 class _Parser(argparse.ArgumentParser):
     reads_environment = False
 
+    takes_request = False
+    _is_intermixed = False
+
     def parse_known_args(self, *arguments: Any, **options: Any) -> Any:
-        """Take the defaults of the options from FC_ADAPTER_* variables first, if the command is one of those."""
+        """Take the defaults of the options from FC_ADAPTER_* variables first, if the command is one of those.
+
+        Those that take a request let its method and URL stand between the options, as curl does.
+        """
         if self.reads_environment:
             _read_environment(self)
+        if self.takes_request and not self._is_intermixed:
+            self._is_intermixed = True
+            return self.parse_known_intermixed_args(*arguments, **options)
         return super().parse_known_args(*arguments, **options)
 
     def error(self, message: str) -> NoReturn:
@@ -137,8 +154,10 @@ def _add_replay(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser.reads_environment = True
 
 
-def _add_request_arguments(parser: argparse.ArgumentParser, *, optional: bool) -> None:
-    parser.add_argument("method", metavar="METHOD", nargs="?" if optional else None, help="such as GET")
+def _add_request_arguments(parser: _Parser, *, optional: bool) -> None:
+    parser.takes_request = True
+    method = "GET if left out, or POST with -d" if optional else "such as GET"
+    parser.add_argument("method", metavar="METHOD", nargs="?" if optional else None, help=method)
     parser.add_argument("url", metavar="URL", nargs="?" if optional else None, help="/path?query, or a whole URL")
     parser.add_argument(
         "-H", "--header", metavar="'K: V'", action="append", default=[], help="a request header; may be repeated"

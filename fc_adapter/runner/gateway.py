@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 from ..contract.limits import refuse_request, refuse_response
 from ..contract.request import build_event
 from ..contract.response import add_platform_headers, function_error, parse_result, platform_error
-from ..contract.rules import has_no_body
 from ..messages import Request, Response, get_header
 from .context import new_request_id
 from .instance import Reply
@@ -79,8 +78,6 @@ class Gateway:
             response = refusal
         elif response.status < 200:
             response = platform_error(502, "BadResponse", f"status {response.status} is not a final one")
-        elif has_no_body(response.status):
-            response = response._replace(body=b"")
         return response, reply
 
     def finish(self, response: Response, request_id: str) -> Response:

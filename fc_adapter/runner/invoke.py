@@ -8,12 +8,14 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterator
 from email.utils import formatdate
 from http import HTTPStatus
 from pathlib import Path
 
 from .. import __version__
 from ..application import NotFoundError
+from ..contract.limits import refuse_request, refuse_response
 from ..contract.request import build_event
 from ..contract.response import add_platform_headers, parse_result
 from ..contract.wire import read_request
@@ -21,53 +23,91 @@ from ..errors import ConfigError
 from ..messages import Request, Response, get_header
 from .context import new_request_id
 from .function import Function
-from .runtime import Runtime, build_error
-from .target import parse_target
+from .runtime import Runtime, dump_error
+from .target import Target, parse_target
 
 
 def invoke(options: argparse.Namespace) -> int:
     """Run one event through the handler; print the response, the result, or the error object."""
     request_id = new_request_id()
-    method = "GET"
     if options.event is not None:
         if options.method or options.header or options.data is not None:
             raise ConfigError("give either --event or a request (METHOD PATH -H -d), not both")
         event = _read_file(options.event)
     else:
         request = _read_arguments(options)
-        method = request.method
+        refusal = refuse_request(request)
+        if refusal is not None:
+            print_response(_finish(refusal, request_id, options))
+            return 0
         event = _dump_event(request, request_id)
-    runtime = Runtime(Function(handler=parse_target(options.target), runtime=sys.version_info[:2]))
-    runtime.start_logging(sys.stderr)
-    error_type: str | None = "ImportModuleError"
     try:
-        # What a function prints is log output.
-        with contextlib.redirect_stdout(sys.stderr):
-            runtime.load()
-            error_type = None
-            data = runtime.invoke(event, request_id)
-    except NotFoundError:
-        raise
-    except (Exception, SystemExit) as error:
-        print(json.dumps(build_error(error, error_type=error_type), indent=2, ensure_ascii=False))
+        with _output_to_stderr():
+            data = _run(parse_target(options.target), event, request_id)
+    except _FunctionError as error:
+        write_output(_indent(error.args[0]))
         return 1
     if options.result:
-        print(_indent(data))
+        write_output(_indent(data))
         return 0
-    response = add_platform_headers(
-        parse_result(data, custom_domain=options.custom_domain),
-        request_id=request_id,
-        date=formatdate(usegmt=True),
-        custom_domain=options.custom_domain,
-    )
-    print_response(response, with_body=method != "HEAD")
+    response = parse_result(data, custom_domain=options.custom_domain)
+    response = _finish(refuse_response(response) or response, request_id, options)
+    print_response(response, with_body=_method(event) != "HEAD")
     return 0
 
 
 def print_event(options: argparse.Namespace) -> int:
     """Print the event that the trigger makes of a request."""
-    print(_indent(_dump_event(_read_arguments(options), new_request_id())))
+    write_output(_indent(_dump_event(_read_arguments(options), new_request_id())))
     return 0
+
+
+class _FunctionError(Exception):
+    """The function failed; the argument is the platform's error object as JSON."""
+
+
+def _run(target: Target, event: bytes, request_id: str) -> bytes:
+    """What the handler returned, after the JSON step. Raises _FunctionError, and NotFoundError without a handler."""
+    runtime = Runtime(Function(handler=target, runtime=sys.version_info[:2]))
+    runtime.start_logging(sys.stderr)
+    error_type: str | None = "ImportModuleError"
+    try:
+        runtime.load()
+        error_type = None
+        data = runtime.invoke(event, request_id)
+        runtime.stop()
+    except NotFoundError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise _FunctionError(dump_error(error, error_type=error_type)) from error
+    return data
+
+
+@contextlib.contextmanager
+def _output_to_stderr() -> Iterator[None]:
+    """What a function prints is log output, be it written by Python, by C or by a process that it starts."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+def _finish(response: Response, request_id: str, options: argparse.Namespace) -> Response:
+    date = formatdate(usegmt=True)
+    return add_platform_headers(response, request_id=request_id, date=date, custom_domain=options.custom_domain)
+
+
+def _method(event: bytes) -> str:
+    """The method that ``event`` states, or ``""``."""
+    try:
+        return str(json.loads(event)["requestContext"]["http"]["method"])
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def _dump_event(request: Request, request_id: str) -> bytes:
@@ -85,9 +125,11 @@ def _indent(data: bytes) -> str:
 
 def _read_arguments(options: argparse.Namespace) -> Request:
     """The request that curl would send for the same arguments."""
-    method, url = options.method or "GET", options.url or "/"
-    if options.url is None and method.startswith("/"):
-        method, url = "GET", method
+    method, url = options.method, options.url or "/"
+    if options.url is None and method is not None and method.startswith("/"):
+        method, url = None, method
+    if method is None:
+        method = "GET" if options.data is None else "POST"
     if not url.startswith(("/", "http://", "https://")):
         raise ConfigError(f"the URL must begin with /, http:// or https://, got {url!r}")
     given = []
@@ -118,22 +160,39 @@ def _read_file(name: str) -> bytes:
 
 
 def print_response(response: Response, *, with_body: bool = True) -> None:
-    """Write the response as HTTP does, except that a terminal gets no binary."""
+    """Write the response as HTTP does, except that a terminal gets no binary and no control characters."""
     try:
         reason = HTTPStatus(response.status).phrase
     except ValueError:
         reason = ""
     lines = [f"HTTP/1.1 {response.status} {reason}".rstrip()]
     lines += [f"{name}: {value}" for name, value in response.headers]
-    output = sys.stdout.buffer
-    output.write(("\n".join(lines) + "\n\n").encode("utf-8"))
-    if with_body:
-        output.write(_for_terminal(response.body) if sys.stdout.isatty() else response.body)
-    output.flush()
+    head, body = "\n".join(lines), response.body if with_body else b""
+    if sys.stdout.isatty():
+        write_output(_for_terminal(head.encode("utf-8")) + "\n")
+        if body:
+            write_output(_for_terminal(body))
+    else:
+        _write(head.encode("utf-8") + b"\n\n" + body)
 
 
-def _for_terminal(body: bytes) -> bytes:
+def write_output(text: str) -> None:
+    """Write a line or more in UTF-8, whatever the locale."""
+    _write(f"{text}\n".encode("utf-8", "backslashreplace"))
+
+
+def _write(data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:  # where Python runs unbuffered, one call may write a part only
+        rest = rest[sys.stdout.buffer.write(rest) :]
+    sys.stdout.buffer.flush()
+
+
+def _for_terminal(data: bytes) -> str:
     try:
-        return (body.decode("utf-8") + "\n").encode("utf-8") if body else b""
+        text = data.decode("utf-8")
     except UnicodeDecodeError:
-        return f"({len(body)} bytes of binary; redirect the output to keep them)\n".encode()
+        text = "\0"
+    if all(character.isprintable() or character in "\n\r\t" for character in text):
+        return text
+    return f"({len(data)} bytes of binary; redirect the output to keep them)"

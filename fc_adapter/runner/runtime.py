@@ -6,6 +6,7 @@ import importlib
 import json
 import logging
 import os
+import sys
 import time
 import traceback
 from typing import Any, Callable, TextIO
@@ -13,6 +14,8 @@ from typing import Any, Callable, TextIO
 from .. import application
 from ..application import NotFoundError
 from ..contract.response import dump_result
+from ..errors import AppError
+from ..handler import Handler
 from .context import build_context
 from .function import Function
 from .target import Target, load_target
@@ -34,7 +37,23 @@ class Runtime:
     def invoke(self, event: bytes, request_id: str) -> bytes:
         """Call the handler and return its result after the runtime's JSON step. Raises what either raises."""
         self.request_id = request_id
-        return dump_result(self._handler(event, self._context()))
+        try:
+            return dump_result(self._handler(event, self._context()))
+        except TypeError as error:
+            if str(error) == "'FCContext' object is not callable":
+                print(
+                    "note: the handler seems to be a WSGI app; make one of it: handler = fc_adapter.wrap(app)",
+                    file=sys.stderr,
+                )
+            raise
+
+    def stop(self) -> None:
+        """Let a handler of this package end what it has started, as its PreStop hook does."""
+        if isinstance(self._handler, Handler):
+            try:
+                self._handler.pre_stop()
+            except AppError:
+                pass  # It is in the log.
 
     def call_hook(self, handler: str, request_id: str) -> None:
         """Call a hook such as ``index.initialize`` with a context. Raises what it raises, and NotFoundError."""
@@ -70,10 +89,15 @@ def build_error(error: BaseException, *, error_type: str | None = None) -> dict[
     module fails to import. An exit of the process is reported without type and stack.
     """
     if not isinstance(error, Exception):
-        return {"errorMessage": f"Process exited unexpectedly before completing request ({type(error).__name__})"}
+        reason = f"{type(error).__name__}: {error}".rstrip(": ")
+        return {"errorMessage": f"Process exited unexpectedly before completing request ({reason})"}
+    try:
+        message = str(error)
+    except Exception:
+        message = f"({type(error).__name__}, which cannot be shown)"
     frames = traceback.extract_tb(error.__traceback__)
     return {
-        "errorMessage": str(error),
+        "errorMessage": message,
         "errorType": error_type or type(error).__name__,
         "stackTrace": [
             [f'File "{frame.filename}"', f"line {frame.lineno}", f"in {frame.name}", frame.line or ""]

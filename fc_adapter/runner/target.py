@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..application import NotFoundError, detect_interface, load_object, names_its_interface
+from ..errors import ConfigError
 from ..handler import Handler, wrap
 
 
@@ -35,6 +36,8 @@ def parse_target(text: str) -> Target:
         if not Path(place).is_file():
             raise NotFoundError(f"cannot load {text!r}: there is no file {place!r}")
         name = name[: -len(".py")]
+    if name and not name.replace(".", "").isidentifier():
+        raise NotFoundError(f"cannot load {text!r}: {name!r} is no name of a Python module; rename the file")
     if not name or not attribute:
         raise NotFoundError(f"cannot load {text!r}: expected index:handler, index.handler or path/to/index.py:handler")
     return Target(Path(directory or ".").resolve(), name, attribute)
@@ -54,7 +57,9 @@ def load_target(target: Target, *, wrap_apps: bool = True) -> Callable[..., Any]
     try:
         found = load_object(f"{target.module}:{target.attribute}")
     except NotFoundError as error:
-        raise NotFoundError(f"{error} (looked from {target.directory})") from None
+        if error.name != f"{target.module}:{target.attribute}":
+            raise ConfigError(str(error)) from error  # the module's own wrap("package.module:app")
+        raise NotFoundError(f"{error} (looked from {target.directory})", error.name) from None
     if not callable(found):
         raise NotFoundError(
             f"{target.module}:{target.attribute} is of type {type(found).__name__}, which is no handler"

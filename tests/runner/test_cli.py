@@ -49,6 +49,47 @@ strict = fc_adapter.wrap(app, on_error="raise")
 number = 7
 
 
+def wsgi_by_another_name(e, s):
+    s("200 OK", [])
+    return []
+
+
+def large(event, context):
+    return {"statusCode": 200, "headers": {"X-Large": "x" * 9000}}
+
+
+def raw(event, context):
+    return b"\\xff\\xfe"
+
+
+def odd_error(event, context):
+    class Odd(Exception):
+        def __str__(self):
+            raise ValueError("cannot be shown")
+
+    raise Odd("\\ud800")
+
+
+def noisy(event, context):
+    os.system("echo from a process")
+    return "quiet"
+
+
+async def lively(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        print("shut down")
+        await send({"type": "lifespan." + os.environ.get("SHUTDOWN", "shutdown.complete")})
+    else:
+        await send({"type": "http.response.start", "status": 200})
+        await send({"type": "http.response.body", "body": b"lively"})
+
+
+asgi = fc_adapter.wrap(lively)
+
+
 def plain(event, context):
     return "plain text"
 
@@ -68,16 +109,17 @@ def project(tmp_path, monkeypatch):
     """A code directory with an index.py, which is also the current directory; undoes what a command changes."""
     (tmp_path / "index.py").write_text(INDEX)
     (tmp_path / "broken.py").write_text("import no_such_dependency\n")
+    (tmp_path / "wrong_wrap.py").write_text("import fc_adapter\nhandler = fc_adapter.wrap('nowhere:app')\n")
+    (tmp_path / "my-index.py").write_text("")
     (tmp_path / "package").mkdir()
     (tmp_path / "package" / "entry.py").write_text("def handler(event, context):\n    return 'from a package'\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    modules = set(sys.modules)
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield tmp_path
     root.handlers[:], root.level = handlers, level
-    for name in set(sys.modules) - modules:
+    for name in {"index", "broken", "wrong_wrap", "package", "package.entry"} & set(sys.modules):
         del sys.modules[name]
 
 
@@ -228,7 +270,7 @@ def test_result_that_is_not_json_is_a_function_error(command):
 
 def test_exit_is_a_function_error_without_a_stack(command):
     status, out, _ = command("invoke", "index:handler", "/exit")
-    message = "Process exited unexpectedly before completing request (SystemExit)"
+    message = "Process exited unexpectedly before completing request (SystemExit: 3)"
     assert (status, json.loads(out)) == (1, {"errorMessage": message})
 
 
@@ -238,6 +280,60 @@ def test_module_that_fails_to_import(command):
     assert (status, error["errorType"]) == (1, "ImportModuleError")
     assert "no_such_dependency" in error["errorMessage"]
     assert [frame[1:3] for frame in error["stackTrace"]][-1] == ["line 1", "in <module>"]
+
+
+def test_error_that_cannot_be_shown(command):
+    error = json.loads(command("invoke", "index:odd_error")[1])
+    assert (error["errorType"], error["errorMessage"]) == ("Odd", "(Odd, which cannot be shown)")
+
+
+def test_modules_own_mistake_is_not_the_commands(command):
+    status, out, _ = command("invoke", "wrong_wrap:handler")
+    assert (status, json.loads(out)["errorType"]) == (1, "ImportModuleError")
+    assert "cannot import 'nowhere:app'" in json.loads(out)["errorMessage"]
+
+
+def test_wsgi_function_as_the_handler_gets_a_hint(command):
+    status, out, err = command("invoke", "index:wsgi_by_another_name")
+    assert (status, json.loads(out)["errorMessage"]) == (1, "'FCContext' object is not callable")
+    assert "note: the handler seems to be a WSGI app; make one of it: handler = fc_adapter.wrap(app)" in err
+
+
+@pytest.mark.parametrize("shutdown", ["shutdown.complete", "shutdown.failed"])
+def test_lifespan_ends_before_the_result_is_printed(command, monkeypatch, shutdown):
+    monkeypatch.setenv("SHUTDOWN", shutdown)
+    status, out, err = command("invoke", "index:asgi")
+    assert (status, parse_output(out)[2]) == (0, "lively")
+    assert "shut down\n" in err
+
+
+def test_options_before_the_request(command):
+    for arguments in (["-H", "X-A: 1", "PUT", "/x"], ["PUT", "-H", "X-A: 1", "/x"], ["PUT", "/x", "-H", "X-A: 1"]):
+        seen = json.loads(parse_output(command("invoke", "index:handler", *arguments)[1])[2])
+        assert (seen["REQUEST_METHOD"], seen["PATH_INFO"], seen["HTTP_X_A"]) == ("PUT", "/x", "1")
+
+
+def test_data_alone_makes_a_post(command):
+    seen = json.loads(parse_output(command("invoke", "index:handler", "/x", "-d", "a=b")[1])[2])
+    assert (seen["REQUEST_METHOD"], seen["PATH_INFO"]) == ("POST", "/x")
+
+
+def test_what_the_gateway_refuses(command):
+    status_line, _, body = parse_output(command("invoke", "index:handler", "GET", "/" + "x" * 5000)[1])
+    assert (status_line, json.loads(body)["errorCode"]) == ("HTTP/1.1 400 Bad Request", "InvalidArgument")
+    status_line, _, body = parse_output(command("invoke", "index:large")[1])
+    assert (status_line, json.loads(body)["errorCode"]) == ("HTTP/1.1 502 Bad Gateway", "BadResponse")
+
+
+def test_head_event_prints_no_body(command, project):
+    (project / "head.json").write_text(command("event", "HEAD", "/")[1])
+    assert parse_output(command("invoke", "index:plain", "--event", "head.json")[1])[2] == ""
+    (project / "timer.json").write_text("{}")
+    assert parse_output(command("invoke", "index:plain", "--event", "timer.json")[1])[2] == "plain text"
+
+
+def test_result_that_is_no_text(command):
+    assert command("invoke", "index:raw", "--result")[1] == "\\xff\\xfe\n"
 
 
 @pytest.mark.parametrize("target", ["index:app", "index.app"])
@@ -268,6 +364,7 @@ def test_code_directory_is_the_current_directory(command, project, monkeypatch):
         (["invoke", "index"], "cannot load 'index': expected index:handler, index.handler or path/to/index.py:handler"),
         (["invoke", "index:"], "cannot load 'index:'"),
         (["invoke", "nowhere.py:handler"], "there is no file 'nowhere.py'"),
+        (["invoke", "my-index.py:handler"], "'my-index' is no name of a Python module; rename the file"),
         (["invoke", "nowhere/index.handler"], "no directory"),
         (["invoke", "nowhere:handler"], "there is no module named 'nowhere' (looked from"),
         (["invoke", "index:handle"], "'index' has no 'handle'; it has: json, os, sys, fc_adapter, app, handler"),
@@ -305,6 +402,38 @@ def test_event_command(command):
     assert abs(int(event["requestContext"]["timeEpoch"]) / 1000 - time.time()) < 60
 
 
+def test_event_command_with_plain_text(command):
+    event = json.loads(command("event", "GET", "/search?q=你好")[1])
+    assert event["queryParameters"] == {"q": "你好"}
+
+
+def test_interrupt(command, monkeypatch):
+    def interrupt(text):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fc_adapter.runner.invoke.write_output", interrupt)
+    assert command("event", "GET", "/") == (130, "", "")
+
+
+def test_output_that_nobody_reads(tmp_path):
+    (tmp_path / "large").write_bytes(bytes(1_000_000))
+    arguments = [sys.executable, "-m", "fc_adapter", "event", "POST", "/", "-d", f"@{tmp_path / 'large'}"]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.read(1)
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(60) == 1
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has a device that is always full")
+def test_output_that_cannot_be_written():
+    arguments = [sys.executable, "-m", "fc_adapter", "event", "GET", "/"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(arguments, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.startswith("fc-adapter event: [Errno 28] No space left on device")
+
+
 @pytest.mark.parametrize(
     ("python", "has", "has_not"),
     [((3, 10), {"credentials", "service"}, {"log_project"}), ((3, 12), {"log_project", "log_store"}, {"credentials"})],
@@ -327,5 +456,8 @@ def test_entry_points(project, program):
     assert version.stdout == f"fc-adapter {__version__}\n"
     wrong = subprocess.run([*program, "invoke", "index"], capture_output=True, text=True, check=False, timeout=60)
     assert (wrong.returncode, wrong.stdout, wrong.stderr.count("\n")) == (2, "", 1)
+    noisy = subprocess.run([*program, "invoke", "index.noisy"], capture_output=True, text=True, check=True, timeout=60)
+    assert noisy.stdout.endswith("\n\nquiet")
+    assert noisy.stderr == "from a process\n"
     right = subprocess.run([*program, "invoke", "index.plain"], capture_output=True, text=True, check=True, timeout=60)
     assert right.stdout.endswith("\n\nplain text")
