@@ -120,4 +120,4 @@ def test_in_process_error(serve):
     assert server.get().status == 502
     server.wait_for("^ZeroDivisionError: division by zero")
     assert server.get("/exit").status == 502
-    server.wait_for(r"^Process exited unexpectedly before completing request \(SystemExit\)")
+    server.wait_for(r"^Process exited unexpectedly before completing request \(SystemExit: 3\)")

@@ -148,7 +148,7 @@ def test_port_in_use(project):
     [
         ("import no_such_dependency", "line 1, in <module>\n    import no_such_dependency\nModuleNotFoundError", []),
         ("import no_such_dependency", "line 1, in <module>\n    import no_such_dependency", ["--in-process"]),
-        ("import sys\nsys.exit(3)", "before completing request (SystemExit)", ["--in-process"]),
+        ("import sys\nsys.exit(3)", "before completing request (SystemExit: 3)", ["--in-process"]),
         ("x = 1 +", "SyntaxError: invalid syntax", []),
         ("x = 1", "'index' has no 'handler'; it has: x", []),
         ("import os\nos._exit(3)", "Process exited unexpectedly before completing request (exit status 3)", []),
