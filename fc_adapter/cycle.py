@@ -11,7 +11,7 @@ from .errors import DeadlineError
 from .exchange import Exchange
 from .invocation import Invocation
 from .lifespan import Lifespan
-from .loop import RequestTasks, describe_task, format_stack
+from .loop import RequestTasks, describe_task, format_stack, take_exception
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -127,8 +127,7 @@ class Cycle:
             await asyncio.wait([task], timeout=deadline - time.monotonic() + 0.001)
         except asyncio.CancelledError:
             # The app has left by an exit, which is on its way out already.
-            if task.done() and not task.cancelled():
-                task.exception()
+            task.add_done_callback(take_exception)
             raise
         if task.done():
             return await task

@@ -7,7 +7,7 @@ from logging import getLogger
 from typing import Any, Callable
 
 from .errors import AppError
-from .loop import without_request
+from .loop import take_exception, without_request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,11 +41,11 @@ class Lifespan:
             if failure is not None:
                 raise AppError(f"the app's startup failed: {failure}")
             if not conversation.has_replied:
-                self._refuse_or_ignore(conversation.take_exception())
+                self._refuse_or_ignore(take_exception(conversation.task))
         except BaseException:
             conversation.task.cancel()
             await asyncio.wait([conversation.task])
-            conversation.take_exception()
+            take_exception(conversation.task)
             raise
         self._conversation = conversation if conversation.has_replied else None
         self.state = conversation.state
@@ -59,7 +59,7 @@ class Lifespan:
             return
         failure = await conversation.hear("shutdown")
         await asyncio.wait([conversation.task])
-        error = conversation.take_exception()
+        error = take_exception(conversation.task)
         if failure is not None or error is not None:
             raise AppError(f"the app's shutdown failed: {failure if failure is not None else repr(error)}") from error
 
@@ -99,10 +99,6 @@ class _Conversation:
         await asyncio.wait([self.task, self._reply], return_when=asyncio.FIRST_COMPLETED)
         reply: str | None = self._reply.result() if self._reply.done() else None
         return reply
-
-    def take_exception(self) -> BaseException | None:
-        """The exception that ended the task, so that asyncio does not report it too; None for a cancellation."""
-        return None if self.task.cancelled() else self.task.exception()
 
     async def _receive(self) -> Message:
         if not self._asked:

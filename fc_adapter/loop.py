@@ -111,8 +111,7 @@ async def _wind_down() -> None:
     if tasks:
         done, stubborn = await asyncio.wait(tasks, timeout=_PATIENCE)
         for task in done:
-            if not task.cancelled():
-                task.exception()
+            take_exception(task)
         for task in stubborn:
             getLogger("fc_adapter").warning("a task goes on although it was cancelled: %s", describe_task(task))
     # The threads of the default executor end when they are done, which asyncio's own waiting for them cannot bound.
@@ -187,6 +186,11 @@ class _TaskFactory:
 
 def _make_task(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> Task:
     return asyncio.Task(coro, loop=loop, **options)
+
+
+def take_exception(task: Task) -> BaseException | None:
+    """What ended a task that is done, so that asyncio does not report it too; None for a cancellation."""
+    return None if task.cancelled() else task.exception()
 
 
 def describe_task(task: Task) -> str:
