@@ -99,6 +99,7 @@ class _RequestHandler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     timeout = 75  # seconds that a connection may stand still
+    raw_requestline: bytes
 
     def setup(self) -> None:
         """Begin a connection."""
@@ -123,6 +124,8 @@ class _RequestHandler(WSGIRequestHandler):
             self._refuse(str(error))
             return False
         self._header_lines = lines[:-1]
+        # curl sends text in a query as it is. http.server would take UTF-8 for latin-1, and \xa0 for a space.
+        self.raw_requestline = re.sub(rb"[\x80-\xff]", lambda byte: b"%%%02X" % byte[0][0], self.raw_requestline)
         self.rfile = io.BytesIO(b"".join(lines))
         try:
             return super().parse_request()
@@ -170,7 +173,7 @@ class _RequestHandler(WSGIRequestHandler):
         try:
             return read_request(
                 self.command,
-                self.path,
+                self.raw_requestline.split()[1].decode("ascii"),  # self.path has lost a slash of "//"
                 headers,
                 body,
                 scheme="http",

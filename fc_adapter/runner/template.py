@@ -29,9 +29,10 @@ def read_template(path: Path, *, resource: str | None = None) -> Function:
     if resource is None and len(functions) == 1:
         resource = next(iter(functions))
     if resource not in functions:
-        names = ", ".join(functions) or "none"
+        if not functions:
+            raise ConfigError(f"{path} has no function: no resource of the component fc3 with props")
         wanted = "several functions" if resource is None else f"no function {resource!r}"
-        raise ConfigError(f"{path} has {wanted}; name one with --resource: {names}")
+        raise ConfigError(f"{path} has {wanted}; name one with --resource: {', '.join(functions)}")
     try:
         return _to_function(_resolve(functions[resource], document), path)
     except RecursionError:
@@ -49,7 +50,7 @@ def _load_yaml(path: Path) -> Any:
     except ImportError:
         raise ConfigError(f"reading {path} needs PyYAML: pip install 'fc-adapter[yaml]'") from None
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise ConfigError(f"cannot read {path}: {' '.join(str(error).split())}") from error
 
@@ -74,7 +75,7 @@ def _to_function(props: dict[str, Any], path: Path) -> Function:
         runtime=(int(runtime[1]), int(runtime[2])),
         timeout=_number(props, "timeout", 3, path),
         memory=int(_number(props, "memorySize", 512, path)),
-        environment={str(name): str(value) for name, value in environment.items()},
+        environment={str(name): _to_variable(value) for name, value in environment.items()},
         initializer=_to_hook(hooks, "initializer", path),
         pre_stop=_to_hook(hooks, "preStop", path),
         methods=_methods(_get(props, "triggers", list, path), path),
@@ -100,6 +101,13 @@ def _number(parent: dict[str, Any], key: str, default: float, path: Path) -> flo
     if not 0 < number < float("inf"):
         raise ConfigError(f"{key} in {path} is {value!r:.80}; expected a number above 0")
     return number
+
+
+def _to_variable(value: Any) -> str:
+    """A value as an environment variable: YAML's ``true`` and ``null`` are not Python's."""
+    if value is None or isinstance(value, bool):
+        return {None: "", True: "true", False: "false"}[value]
+    return str(value)
 
 
 def _to_hook(hooks: dict[str, Any], key: str, path: Path) -> Hook | None:
@@ -158,7 +166,7 @@ def read_env_file(path: Path) -> dict[str, str]:
     """
     variables = {}
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
         raise ConfigError(f"cannot read {path}: {error}") from error
     for number, line in enumerate(lines, 1):
@@ -174,6 +182,6 @@ def read_env_file(path: Path) -> dict[str, str]:
 def parse_variable(text: str, place: str) -> tuple[str, str]:
     """``NAME=value`` as a pair. Raises ConfigError, which names ``place``."""
     name, equals, value = text.partition("=")
-    if not equals or not name.strip():
+    if not equals or not name.strip() or "\0" in text:
         raise ConfigError(f"{place} is {text!r}, expected NAME=value")
     return name.strip(), value.strip()

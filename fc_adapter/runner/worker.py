@@ -31,6 +31,7 @@ def main() -> None:
         _write_error(replies, error, error_type="ImportModuleError")
         return
     write_frame(replies, "started")
+    pid = os.getpid()
     while True:
         frame = read_frame(requests)
         if frame is None:
@@ -38,9 +39,17 @@ def main() -> None:
         try:
             result = _serve(runtime, frame)
         except Exception as error:
+            _leave_if_forked(pid)
             _write_error(replies, error)
         else:
+            _leave_if_forked(pid)
             write_frame(replies, "result", result)
+
+
+def _leave_if_forked(pid: int) -> None:
+    """A child that the handler has forked must not answer, too: the reply would be taken for the next request's."""
+    if os.getpid() != pid:  # pragma: no cover - a child that leaves like this writes no coverage data
+        os._exit(0)
 
 
 def _write_error(replies: BinaryIO, error: Exception, *, error_type: str | None = None) -> None:

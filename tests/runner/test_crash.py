@@ -41,6 +41,12 @@ def handler(event, context):
             os.setsid()
             time.sleep(3)
         os._exit(1)
+    if what == "fork-and-return":
+        return "child" if os.fork() == 0 else os.wait() and "parent"
+    if what == "fork-and-raise":
+        if os.fork() == 0:
+            raise ValueError("child")
+        return os.wait() and "parent"
     if what == "child":
         return subprocess.Popen(["sleep", "60"]).pid
     if what == "descriptors":
@@ -105,6 +111,13 @@ def test_timeout_of_a_hook(serve, tmp_path):
     server = serve(FAILING)
     assert server.get().status == 502
     server.wait_for("^Function timed out after 0.2 seconds$")
+
+
+@pytest.mark.parametrize("path", ["/fork-and-return", "/fork-and-raise"])
+def test_forked_child_does_not_answer(failing, path):
+    for _ in range(3):
+        assert failing.get(path).text == "parent"
+        assert failing.get("/other").status == 200
 
 
 def test_process_that_leaves_a_fork_behind(failing):

@@ -53,6 +53,14 @@ def test_header_values_are_utf8(echo):
     assert (headers["X-A"], headers["X-B"], headers["X-Empty"]) == ("你", "\ufffd", "")
 
 
+def test_target_as_the_client_wrote_it(echo):
+    text = "/你/?x=好&y=你好".encode()
+    seen = send(echo, b"GET " + text + b" HTTP/1.1\r\nHost: h\r\n\r\n").json
+    assert (seen["path"], seen["query"]) == ("/%E4%BD%A0/", {"x": "好", "y": "你好"})
+    seen = send(echo, b"GET //a//b HTTP/1.1\r\nHost: h\r\n\r\n").json
+    assert seen["path"] == "//a//b"
+
+
 def test_absolute_target_names_the_host(echo):
     seen = send(echo, b"GET http://h.example/p?q=1 HTTP/1.1\r\nHost: other\r\n\r\n").json
     assert (seen["path"], seen["query"], seen["headers"]["Host"]) == ("/p", {"q": "1"}, "h.example")

@@ -33,7 +33,7 @@ resources:
       handler: index.handler
       memorySize: ${vars.size}
       timeout: 30
-      environmentVariables: {KEY: "a ${env(SECRET)} b", NUMBER: 7, OTHER: "${this.is.not.known}"}
+      environmentVariables: {KEY: "a ${env(SECRET)} b", NUMBER: 7, FLAG: true, NONE: , OTHER: "${this.is.not.known}"}
       instanceLifecycleConfig:
         initializer: {handler: index.initialize, timeout: 10}
         preStop: {handler: index.pre_stop}
@@ -66,7 +66,13 @@ def test_whole_template(template, tmp_path, monkeypatch):
     assert (function.handler.directory, function.label) == (tmp_path / "code", "index.handler")
     assert (function.name, function.region, function.runtime) == ("web-dev", "cn-shanghai", (3, 12))
     assert (function.memory, function.timeout, function.methods) == (256, 30, ("GET", "POST"))
-    assert function.environment == {"KEY": "a s3 b", "NUMBER": "7", "OTHER": "${this.is.not.known}"}
+    assert function.environment == {
+        "KEY": "a s3 b",
+        "NUMBER": "7",
+        "FLAG": "true",
+        "NONE": "",
+        "OTHER": "${this.is.not.known}",
+    }
     assert (function.initializer, function.pre_stop) == (Hook("index.initialize", 10), Hook("index.pre_stop", 3))
 
 
@@ -125,7 +131,7 @@ VALID = "runtime: python3.9, handler: i.h"
         ("[", {}, "cannot read"),
         ("- a", {}, "has no resources"),
         ("resources: 7", {}, "has no resources"),
-        ("resources: {}", {}, "has several functions; name one with --resource: none"),
+        ("resources: {}", {}, "has no function: no resource of the component fc3 with props"),
         (TWO, {}, "has several functions; name one with --resource: a, b"),
         (TWO, {"resource": "x"}, "has no function 'x'; name one with --resource: a, b"),
         (props("handler: i.h"), {}, "is None; only python3.9 to python3.12 run here"),
@@ -164,6 +170,11 @@ def test_env_file(tmp_path):
     path = tmp_path / "variables"
     path.write_text("\n# comment\nA=1\n export B = two words \nC='q'\nD='\n")
     assert read_env_file(path) == {"A": "1", "B": "two words", "C": "q", "D": "'"}
+    path.write_text("A=1\n", encoding="utf-8-sig")
+    assert read_env_file(path) == {"A": "1"}
+    path.write_text("A=1\0\n")
+    with pytest.raises(ConfigError, match="expected NAME=value"):
+        read_env_file(path)
     path.write_text("A=1\nno pair\n")
     with pytest.raises(ConfigError, match=r"line 2 of .* is 'no pair', expected NAME=value"):
         read_env_file(path)
