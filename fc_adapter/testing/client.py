@@ -46,7 +46,8 @@ class Client(werkzeug.test.Client):
     """
 
     def __init__(self, handler: Callable[..., Any], *, context: Any = None, custom_domain: bool = False) -> None:
-        super().__init__(self._serve, TestResponse)
+        super().__init__(self._serve)
+        self.response_wrapper = TestResponse  # as an argument, older versions of werkzeug take no subclass of their own
         self._handler = handler
         self._context = context
         self._custom_domain = custom_domain
