@@ -68,8 +68,6 @@ class Server:
         self, environ: dict[str, Any], start_response: Callable[..., Any], invocation: Invocation
     ) -> Iterable[bytes]:
         """Serve a call that is WSGI, as FC 2.0 makes it. The response is complete when this returns."""
-        from http import HTTPStatus
-
         from a2wsgi.asgi import build_scope as build_scope_of_environ
 
         stream = environ.get("wsgi.input")
@@ -77,9 +75,8 @@ class Server:
         scope: Any = build_scope_of_environ(cast("Any", environ))
         scope.setdefault("client", (environ["REMOTE_ADDR"], 0) if environ.get("REMOTE_ADDR") else None)
         response = self._respond(scope, body, invocation)
-        reasons = {status.value: status.phrase for status in HTTPStatus}
         headers = [(name, value.encode("utf-8").decode("latin-1")) for name, value in response.headers]
-        start_response(f"{response.status} {reasons.get(response.status, 'Unknown')}", headers)
+        start_response(f"{response.status} {response.reason or 'Unknown'}", headers)
         return [response.body]
 
     def _respond(self, scope: Scope, body: bytes, invocation: Invocation) -> Response:

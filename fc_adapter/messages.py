@@ -93,6 +93,16 @@ class Response(_ResponseFields):
 
     __slots__ = ()
 
+    @property
+    def reason(self) -> str:
+        """The reason phrase of ``status``, or ``""`` when it has none: neither events nor results carry one."""
+        from http import HTTPStatus
+
+        try:
+            return HTTPStatus(self.status).phrase
+        except ValueError:
+            return ""
+
 
 def get_header(headers: Pairs, name: str) -> str | None:
     """The first value of the header ``name`` (lower case), or None when it is absent."""

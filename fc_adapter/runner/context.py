@@ -8,6 +8,8 @@ import secrets
 import time
 from typing import Any
 
+ACCOUNT_ID = "123456"  # the documentation's own
+
 
 class _Record:
     """Named attributes, shown by ``repr``."""
@@ -47,7 +49,7 @@ def build_context(
     shape: dict[str, Any] = {
         "request_id": request_id,
         "region": region,
-        "account_id": os.environ.get("FC_ACCOUNT_ID", "123456"),
+        "account_id": os.environ.get("FC_ACCOUNT_ID", ACCOUNT_ID),
         "retry_count": 0,
         "tracing": _Record(openTracingSpanContext="", openTracingSpanBaggages={}, jaegerEndpoint=""),
         "logger": logging.getLogger(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from .context import ACCOUNT_ID
 from .target import Target
 
 METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS")
@@ -49,7 +50,7 @@ class Function:
         directory = str(self.handler.directory) if isinstance(self.handler, Target) else "."
         return {
             "FC_FUNC_CODE_PATH": directory,
-            "FC_ACCOUNT_ID": "123456",
+            "FC_ACCOUNT_ID": ACCOUNT_ID,
             "FC_FUNCTION_HANDLER": self.label,
             "FC_FUNCTION_NAME": self.name,
             "FC_FUNCTION_MEMORY_SIZE": str(self.memory),

@@ -13,11 +13,10 @@ from ..contract.limits import refuse_request, refuse_response
 from ..contract.request import build_event
 from ..contract.response import add_platform_headers, function_error, parse_result, platform_error
 from ..messages import Request, Response, get_header
-from .context import new_request_id
+from .context import ACCOUNT_ID, new_request_id
 from .instance import Reply
 from .pool import Pool
 
-ACCOUNT_ID = "123456"
 _SHOWN = 200  # characters of a path that nobody has checked
 
 

@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Iterator
 from email.utils import formatdate
-from http import HTTPStatus
 from pathlib import Path
 
 from .. import __version__
@@ -21,7 +20,7 @@ from ..contract.response import add_platform_headers, parse_result
 from ..contract.wire import read_request
 from ..errors import ConfigError
 from ..messages import Request, Response, get_header
-from .context import new_request_id
+from .context import ACCOUNT_ID, new_request_id
 from .function import Function
 from .runtime import Runtime, dump_error
 from .target import Target, parse_target
@@ -111,7 +110,7 @@ def _method(event: bytes) -> str:
 
 
 def _dump_event(request: Request, request_id: str) -> bytes:
-    event = build_event(request, account_id="123456", request_id=request_id, epoch_ms=time.time_ns() // 1_000_000)
+    event = build_event(request, account_id=ACCOUNT_ID, request_id=request_id, epoch_ms=time.time_ns() // 1_000_000)
     return json.dumps(event, ensure_ascii=False).encode("utf-8")
 
 
@@ -161,11 +160,7 @@ def _read_file(name: str) -> bytes:
 
 def print_response(response: Response, *, with_body: bool = True) -> None:
     """Write the response as HTTP does, except that a terminal gets no binary and no control characters."""
-    try:
-        reason = HTTPStatus(response.status).phrase
-    except ValueError:
-        reason = ""
-    lines = [f"HTTP/1.1 {response.status} {reason}".rstrip()]
+    lines = [f"HTTP/1.1 {response.status} {response.reason}".rstrip()]
     lines += [f"{name}: {value}" for name, value in response.headers]
     head, body = "\n".join(lines), response.body if with_body else b""
     if sys.stdout.isatty():

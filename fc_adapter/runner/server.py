@@ -223,11 +223,7 @@ class _RequestHandler(WSGIRequestHandler):
                 pass
 
     def _write(self, response: Response) -> None:
-        try:
-            reason = HTTPStatus(response.status).phrase
-        except ValueError:
-            reason = ""
-        lines = [f"HTTP/1.1 {response.status} {reason}"]
+        lines = [f"HTTP/1.1 {response.status} {response.reason}"]
         lines += [f"{name}: {value}" for name, value in response.headers]
         if self.close_connection:
             lines.append("Connection: close")

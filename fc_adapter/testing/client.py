@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from http import HTTPStatus
 from typing import Any
 
 import werkzeug.test
@@ -88,9 +87,8 @@ class Client(werkzeug.test.Client):
         exchange = run(self._handler, request, context=self._context, custom_domain=self._custom_domain)
         environ[_EXCHANGES].append(exchange)
         status, response_headers, body = exchange.response
-        reasons = {each.value: each.phrase for each in HTTPStatus}
         latin1 = [(name, value.encode("utf-8").decode("latin-1")) for name, value in response_headers]
-        start_response(f"{status} {reasons.get(status, 'Unknown')}", latin1)
+        start_response(f"{status} {exchange.response.reason or 'Unknown'}", latin1)
         return [body]
 
 

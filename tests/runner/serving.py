@@ -17,6 +17,23 @@ from pathlib import Path
 
 PATIENCE = 20  # seconds, for what takes a fraction of one on a machine that is not busy
 
+# A function that can be slow, and tells when it is loaded and stopped.
+SOURCE = """
+import json, os, sys, time
+
+print("loaded")
+
+
+def handler(event, context):
+    if json.loads(event)["rawPath"] == "/slow":
+        time.sleep(30)
+    return os.getpid()
+
+
+def pre_stop(context):
+    print("pre_stop ran")
+"""
+
 
 def wait_until(condition, what="the condition"):
     """Poll until ``condition()`` is true, and return what it gave."""

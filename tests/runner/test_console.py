@@ -13,23 +13,7 @@ import time
 
 import pytest
 
-from tests.runner.serving import PATIENCE, children, is_running, wait_until
-
-SOURCE = """
-import json, os, sys, time
-
-print("loaded")
-
-
-def handler(event, context):
-    if json.loads(event)["rawPath"] == "/slow":
-        time.sleep(30)
-    return os.getpid()
-
-
-def pre_stop(context):
-    print("pre_stop ran")
-"""
+from tests.runner.serving import PATIENCE, SOURCE, children, is_running, wait_until
 
 
 @pytest.fixture

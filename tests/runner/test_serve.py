@@ -15,23 +15,7 @@ import pytest
 
 from fc_adapter.runner import commands
 from fc_adapter.runner.cli import run
-from tests.runner.serving import PATIENCE, Server, is_running, state, wait_until
-
-SOURCE = """
-import json, os, sys, time
-
-print("loaded")
-
-
-def handler(event, context):
-    if json.loads(event)["rawPath"] == "/slow":
-        time.sleep(30)
-    return os.getpid()
-
-
-def pre_stop(context):
-    print("pre_stop ran")
-"""
+from tests.runner.serving import PATIENCE, SOURCE, Server, is_running, state, wait_until
 
 
 @pytest.mark.parametrize(
