@@ -7,12 +7,13 @@ import weakref
 from logging import getLogger
 from typing import Any, Callable, cast
 
-from .cycle import Cycle, read_limits
+from .cycle import Cycle
 from .errors import AppError
 from .exchange import Exchange
 from .invocation import Invocation, context_variable
 from .lifespan import Lifespan
 from .loop import PrivateLoop
+from .memo import Memo
 from .messages import Request, Response
 
 TYPE_CHECKING = False
@@ -89,7 +90,8 @@ class Server:
             exchange,
             lifespan=self._lifespan,
             invocation=invocation,
-            limits=read_limits(invocation.context, background=self._background_timeout, margin=self._deadline_margin),
+            background_timeout=self._background_timeout,
+            deadline_margin=self._deadline_margin,
             left_running=self._left_running,
         )
         try:
@@ -137,18 +139,26 @@ def _stop_at_exit(loop: PrivateLoop, lifespan: Lifespan) -> None:
 
 def build_scope(request: Request) -> Scope:
     """The HTTP scope of ``request``, without what the server knows: ``state`` and where the app is mounted."""
+    method, raw_path, query_string, headers, _, scheme, http_version, client, server = request
     return {
         "type": "http",
         # 2.4: send() never fails here, so a streaming response need not watch for a disconnect.
         "asgi": {"version": "3.0", "spec_version": "2.4"},
-        "http_version": request.http_version,
-        "method": request.method,
-        "scheme": request.scheme,
-        "path": request.path_bytes.decode("utf-8", "replace"),
-        "raw_path": request.raw_path.encode("ascii"),
-        "query_string": request.query_string.encode("ascii"),
+        "http_version": http_version,
+        "method": method,
+        "scheme": scheme,
+        "path": raw_path if "%" not in raw_path else request.path_bytes.decode("utf-8", "replace"),
+        "raw_path": raw_path.encode("ascii"),
+        "query_string": query_string.encode("ascii"),
         "root_path": "",
-        "headers": [(name.lower().encode("utf-8"), value.encode("utf-8")) for name, value in request.headers],
-        "client": (request.client, 0) if request.client else None,
-        "server": request.server,
+        "headers": [(_HEADER_NAMES[name], value.encode("utf-8")) for name, value in headers],
+        "client": (client, 0) if client else None,
+        "server": server,
     }
+
+
+def _header_name(name: str) -> bytes:
+    return name.lower().encode("utf-8")
+
+
+_HEADER_NAMES = Memo(_header_name)

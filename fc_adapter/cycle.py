@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from logging import getLogger
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable
 
 from .errors import DeadlineError
 from .exchange import Exchange
 from .invocation import Invocation
 from .lifespan import Lifespan
-from .loop import RequestTasks, describe_task, format_stack, take_exception
+from .loop import RequestTasks, describe_task, format_stack, is_quiet, take_exception
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,40 +21,13 @@ _logger = getLogger("fc_adapter")
 _RESERVE = 0.5  # seconds of the function's timeout that waiting for background work leaves to the way of the response
 
 
-class Limits(NamedTuple):
-    """How long a request may take.
-
-    - ``background`` (seconds): for the tasks that it has started, once the app has returned.
-    - ``latest``: when they are waited for no longer, whatever ``background`` says.
-    - ``deadline``: when the app is cancelled; ``margin`` (seconds): what is left of the function's timeout then.
-
-    Times are on the monotonic clock, and None where there is no limit.
-    """
-
-    background: float
-    latest: float | None = None
-    deadline: float | None = None
-    margin: float = 0.0
-
-
-def read_limits(context: Any, *, background: float, margin: float | None) -> Limits:
-    """The limits of a request that begins now, which depend on the function's timeout in ``context``."""
-    try:
-        timeout = float(context.function.timeout)  # some runtimes have it as a string
-    except (AttributeError, TypeError, ValueError):
-        return Limits(background)
-    now = time.monotonic()
-    if margin is None:
-        return Limits(background, now + timeout - _RESERVE)
-    if margin >= timeout:
-        _logger.warning("deadline_margin is %s s, but the function's timeout %s s: no deadline", margin, timeout)
-        return Limits(background, now + timeout - _RESERVE)
-    deadline = now + timeout - margin
-    return Limits(background, deadline, deadline, margin)
-
-
 class Cycle:
-    """Runs one request. ``left_running`` is where tasks are held that go on when it is over."""
+    """Runs one request.
+
+    - ``background_timeout`` (seconds): for the tasks that it has started, once the app has returned.
+    - ``deadline_margin`` (seconds or None): how much of the function's timeout is left when the app is cancelled.
+    - ``left_running``: where tasks are held that go on when it is over.
+    """
 
     def __init__(
         self,
@@ -64,34 +37,54 @@ class Cycle:
         *,
         lifespan: Lifespan,
         invocation: Invocation,
-        limits: Limits,
+        background_timeout: float,
+        deadline_margin: float | None,
         left_running: set[asyncio.Task[Any]],
     ) -> None:
         self._app = app
         self._scope = scope
         self._exchange = exchange
         self._lifespan = lifespan
-        self._request_id = invocation.request_id or "(no id)"
-        self._limits = limits
+        self._invocation = invocation
+        self._background_timeout = background_timeout
+        self._deadline_margin = deadline_margin
         self._left_running = left_running
+        self._reserve = _RESERVE
+        self._began = time.monotonic()
+        self._tasks = RequestTasks()
 
     async def run(self) -> None:
         """Run the app, after its startup if it is the first time, and wait for the tasks that it has started.
 
         Raises what the app raises, and DeadlineError.
         """
-        self._tasks = RequestTasks(asyncio.get_running_loop())
-        if self._limits.deadline is None:
-            await self._run_app()
-        else:
-            await self._run_app_until(self._limits.deadline)
+        margin = self._deadline_margin
+        if margin is None:
+            return await self._run_app()
+        timeout = self._function_timeout()
+        if timeout is None:
+            return await self._run_app()
+        if margin >= timeout:
+            _logger.warning("deadline_margin is %s s, but the function's timeout %s s: no deadline", margin, timeout)
+            return await self._run_app()
+        self._reserve = margin
+        return await self._run_app_until(self._began + timeout - margin)
+
+    def _function_timeout(self) -> float | None:
+        """The function's timeout in seconds, if the platform's context tells it."""
+        try:
+            return float(self._invocation.context.function.timeout)  # some runtimes have it as a string
+        except (AttributeError, TypeError, ValueError):
+            return None
 
     async def _run_app(self) -> None:
-        await self._lifespan.startup()
-        self._scope["state"] = self._lifespan.state.copy()
+        lifespan, exchange = self._lifespan, self._exchange
+        if not lifespan.is_started:
+            await lifespan.startup()
+        self._scope["state"] = lifespan.state.copy()
         self._tasks.begin()
         try:
-            await self._app(self._scope, self._exchange.receive, self._exchange.send)
+            await self._app(self._scope, exchange.receive, exchange.send)
         except Exception:
             await self._wait_for_tasks()
             raise
@@ -100,18 +93,20 @@ class Cycle:
     async def _wait_for_tasks(self) -> None:
         """Wait for the request's tasks: once the handler returns, the platform freezes them."""
         self._exchange.disconnect()
-        # A task for each async generator that was left open begins only now.
-        await asyncio.sleep(0)
+        if not is_quiet(self._tasks.loop):
+            # A task for each async generator that was left open begins only now.
+            await asyncio.sleep(0)
         if not self._tasks.running:
             return
-        seconds = self._limits.background
-        if self._limits.latest is not None:
-            seconds = min(seconds, max(self._limits.latest - time.monotonic(), 0.0))
+        seconds = self._background_timeout
+        timeout = self._function_timeout()
+        if timeout is not None:
+            seconds = min(seconds, max(self._began + timeout - self._reserve - time.monotonic(), 0.0))
         if await self._tasks.wait(seconds):
             return
         for task in self._tasks.running:
             self._leave_running(task)
-        if self._limits.background:
+        if self._background_timeout:
             _logger.warning(
                 "request %s left tasks running after %.2g s, which stand still until the next request: %s",
                 self._request_id,
@@ -134,7 +129,7 @@ class Cycle:
         _logger.error(
             "request %s has run into its deadline, %s s before the function's timeout. It was here:\n%s",
             self._request_id,
-            self._limits.margin,
+            self._reserve,
             "".join([f"{describe_task(each)}:\n{format_stack(each)}" for each in (task, *self._tasks.running)]),
         )
         self._leave_running(task)
@@ -142,8 +137,12 @@ class Cycle:
             return None
         task.cancel()
         # Half of the margin to clean up in, half to answer in.
-        await asyncio.wait([task], timeout=self._limits.margin / 2)
+        await asyncio.wait([task], timeout=self._reserve / 2)
         raise DeadlineError("the app was cancelled, since the function's timeout was close")
+
+    @property
+    def _request_id(self) -> str:
+        return self._invocation.request_id or "(no id)"
 
     def _leave_running(self, task: asyncio.Task[Any]) -> None:
         """Hold on to a task that goes on at the next invocation; the event loop itself does not."""

@@ -97,7 +97,8 @@ def _parse_headers(headers: Iterable[Any]) -> Pairs:
     try:
         for header in headers:
             name, value = header
-            parsed.append((name.decode("latin-1"), decode_header(value)))
+            name = name.decode("latin-1")
+            parsed.append((name, value.decode("ascii") if value.isascii() else decode_header(value)))
     except (AttributeError, TypeError, ValueError):
         raise AppError(f"the app sent the header {header!r:.100}, expected a name and a value, both bytes") from None
     return tuple(parsed)

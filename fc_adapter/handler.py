@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from .application import detect_interface, is_double_callable, load_object
-from .contract.request import load_event, parse_event
+from .contract.request import load_event, parse_loaded
 from .contract.response import build_result
 from .errors import ConfigError, DeadlineError, EventError
-from .invocation import Invocation, enter
+from .invocation import Invocation, enter, leave
 from .messages import Response
 from .options import (
     parse_base_path,
@@ -141,7 +141,7 @@ class Handler:
         ``event`` may also be ``str``, ``bytearray`` or a parsed ``dict``; ``context`` may be None. Raises EventError
         for an event that is not HTTP (without ``on_other_event``), and the app's errors with ``on_error="raise"``.
         """
-        if callable(context) and isinstance(event, dict) and "REQUEST_METHOD" in event:
+        if isinstance(event, dict) and "REQUEST_METHOD" in event and callable(context):
             return self._call_wsgi(event, context)
         try:
             fields = load_event(event)
@@ -150,10 +150,10 @@ class Handler:
                 raise
             return self._call_other(self._on_other_event, event, context)
         invocation = Invocation(fields, context, _request_id(fields, context))
-        previous = enter(invocation)
+        mark = enter(invocation)
         method = "GET"
         try:
-            request = parse_event(fields, split_query=self._split_query)
+            request = parse_loaded(fields, split_query=self._split_query)
             method = request.method
             response = self._server.respond(request, invocation)
             return build_result(response, method=method, text_types=self._text_types)
@@ -162,20 +162,20 @@ class Handler:
                 raise
             return build_result(_answer_error(error, invocation.request_id), method=method)
         finally:
-            enter(previous)
+            leave(mark)
 
     def _call_other(self, function: OtherEventHandler, event: Any, context: Any) -> Any:
-        previous = enter(Invocation(event, context, _request_id({}, context)))
+        mark = enter(Invocation(event, context, _request_id({}, context)))
         try:
             return function(event, context)
         finally:
-            enter(previous)
+            leave(mark)
 
     def _call_wsgi(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """FC 2.0 calls an HTTP function as a WSGI application, with its context in the environ."""
         context = environ.get("fc.context")
         invocation = Invocation(None, context, _request_id({}, context))
-        previous = enter(invocation)
+        mark = enter(invocation)
         try:
             return self._server.respond_wsgi(environ, start_response, invocation)
         except Exception as error:
@@ -185,7 +185,7 @@ class Handler:
             start_response(f"{status} {body.decode()}", list(headers), (type(error), error, error.__traceback__))
             return [body]
         finally:
-            enter(previous)
+            leave(mark)
 
     def initialize(self, context: Any = None) -> None:
         """The Initializer hook (``index.initialize``): prepare the instance before its first request."""

@@ -7,8 +7,10 @@ from collections import namedtuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from contextvars import ContextVar
-    from typing import Any, NamedTuple
+    from contextvars import ContextVar, Token
+    from typing import Any, NamedTuple, Union
+
+    Mark = Union[Token["Invocation | None"], "Invocation", None]
 
     class _InvocationFields(NamedTuple):
         event: Any
@@ -57,13 +59,18 @@ def context_variable() -> ContextVar[Invocation | None]:
     return _variable
 
 
-def enter(invocation: Invocation | None) -> Invocation | None:
-    """Make ``invocation`` the current one, and return the one that was, to be entered again afterwards."""
-    previous: Invocation | None
-    if _variable is None:
-        previous = getattr(_thread, "invocation", None)
-    else:
-        previous = current_invocation()
-        _variable.set(invocation)
+def enter(invocation: Invocation) -> Mark:
+    """Make ``invocation`` the current one, and return a mark for ``leave``."""
+    if _variable is not None:
+        return _variable.set(invocation)
+    previous: Invocation | None = getattr(_thread, "invocation", None)
     _thread.invocation = invocation
     return previous
+
+
+def leave(mark: Mark) -> None:
+    """Make that invocation the current one which was so before ``enter`` returned ``mark``."""
+    if mark is None or isinstance(mark, Invocation):
+        _thread.invocation = mark
+    else:
+        mark.var.reset(mark)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import sys
 import threading
+import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from logging import getLogger
@@ -58,24 +60,20 @@ class PrivateLoop:
     def _run(self, main: Main) -> None:
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
+        loop = self._loop
         errors: list[BaseException] = []
-
-        async def run() -> None:
-            try:
-                await main()
-            except (SystemExit, KeyboardInterrupt):
-                raise
-            except BaseException as error:
-                errors.append(error)
-
-        task = self._loop.create_task(run())
+        # Not by the loop's task factory, which is for the app's tasks.
+        task = asyncio.Task(_collect_error(main, errors), loop=loop)
         try:
-            self._loop.run_until_complete(task)
+            if _is_idle_but_for_one(loop):
+                _step(loop)
+            if not (task.done() and is_quiet(loop)):
+                loop.run_until_complete(task)
         except BaseException:
             # An exit or an interrupt stops the loop in the middle of the task.
             if not task.done():
                 task.cancel()
-                self._loop.run_until_complete(asyncio.wait([task]))
+                loop.run_until_complete(asyncio.wait([task]))
             raise
         if errors:
             # Raised here rather than in the task: a task and its exception's traceback hold each other, and so the
@@ -90,6 +88,55 @@ class PrivateLoop:
             self._run(_wind_down)
             self._loop.close()
             self._loop = None
+
+
+async def _collect_error(main: Main, errors: list[BaseException]) -> None:
+    try:
+        await main()
+    except (SystemExit, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        errors.append(error)
+
+
+# ---- the first step by hand ------------------------------------------------------------------------------------------
+#
+# Most requests need no event loop: the app runs from its beginning to its end without having to wait. To start and stop
+# the loop for them would take longer than all else that the adapter does, so the only step that it would take is taken
+# here, in the same surroundings. What is used of asyncio's own loop is not public, but has been there since 3.4; any
+# other loop, and any that has something else to do, is run as usual.
+
+
+def is_quiet(loop: Any) -> bool:
+    """Whether nothing waits to be called in ``loop``, as far as can be known."""
+    return not getattr(loop, "_ready", True)
+
+
+def _is_idle_but_for_one(loop: Any) -> bool:
+    """Whether ``loop``, when it is run, will make one call and then wait for nothing but to be woken up."""
+    return (
+        type(loop) is asyncio.SelectorEventLoop
+        and len(loop._ready) == 1
+        and not loop._scheduled
+        and len(loop._selector.get_map()) == 1  # the pipe that wakes it up, when a thread or a signal calls
+        and not getattr(loop, "_signal_handlers", None)
+        and not loop._debug
+    )
+
+
+def _step(loop: Any) -> None:
+    """Make the call that waits in ``loop`` as if it ran."""
+    handle = loop._ready.popleft()
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(loop._asyncgen_firstiter_hook, loop._asyncgen_finalizer_hook)
+    loop._thread_id = threading.get_ident()
+    asyncio._set_running_loop(loop)
+    try:
+        handle._run()
+    finally:
+        asyncio._set_running_loop(None)
+        loop._thread_id = None
+        sys.set_asyncgen_hooks(*hooks)
 
 
 def _call(function: Callable[..., None], *arguments: Any) -> None:
@@ -127,15 +174,16 @@ _PATIENCE = 5.0  # seconds
 class RequestTasks:
     """The tasks that one request has started, and those that they have started in turn, as long as they run."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
+    def __init__(self) -> None:
+        self.loop: asyncio.AbstractEventLoop | None = None
         self.running: set[Task] = set()
 
     def begin(self) -> None:
         """From here on, what the current task and its descendants start belongs to this request."""
-        factory = self.loop.get_task_factory()
+        self.loop = loop = asyncio.get_running_loop()
+        factory = loop.get_task_factory()
         if not isinstance(factory, _TaskFactory):  # the first request, or the app has set one of its own
-            self.loop.set_task_factory(_TaskFactory(factory))
+            loop.set_task_factory(_TaskFactory(factory))
         _request_tasks.set(self)
 
     def add(self, task: Task) -> None:
@@ -145,9 +193,9 @@ class RequestTasks:
 
     async def wait(self, seconds: float) -> bool:
         """Wait until all have ended, but for ``seconds`` at most, and return whether they have."""
-        end = self.loop.time() + seconds
+        end = time.monotonic() + seconds
         while self.running:
-            remaining = end - self.loop.time()
+            remaining = end - time.monotonic()
             if remaining <= 0:
                 return False
             await asyncio.wait(set(self.running), timeout=remaining)

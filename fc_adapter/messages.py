@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     class _RequestFields(NamedTuple):
         method: str
         raw_path: str
-        query: Pairs
+        query_string: str
         headers: Pairs
         body: bytes
         scheme: str
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 else:
     _RequestFields = namedtuple(
-        "_RequestFields", "method raw_path query headers body scheme http_version client server"
+        "_RequestFields", "method raw_path query_string headers body scheme http_version client server"
     )
     _ResponseFields = namedtuple("_ResponseFields", "status headers body")
 
@@ -43,7 +43,7 @@ class Request(_RequestFields):
 
     - ``method`` (str): ``"GET"``.
     - ``raw_path`` (str): the path as it is on the wire: percent-encoded ASCII that begins with ``/``, without a query.
-    - ``query`` (tuple of (str, str)): decoded names and values, in order.
+    - ``query_string`` (str): percent-encoded ASCII, without the ``?``.
     - ``headers`` (tuple of (str, str)): names in the sender's letter case. ``Content-Length``, when there is one, is
       the length of ``body``; ``Transfer-Encoding`` does not occur.
     - ``body`` (bytes): decoded from whatever carried it.
@@ -56,11 +56,6 @@ class Request(_RequestFields):
     __slots__ = ()
 
     @property
-    def query_string(self) -> str:
-        """``query``, percent-encoded (str, ASCII). A space is written ``%20``, which every parser reads alike."""
-        return "&".join([f"{_quote(name)}={_quote(value)}" for name, value in self.query])
-
-    @property
     def path_bytes(self) -> bytes:
         """``raw_path`` with its escapes decoded (bytes)."""
         if "%" not in self.raw_path:
@@ -68,19 +63,6 @@ class Request(_RequestFields):
         from urllib.parse import unquote_to_bytes
 
         return unquote_to_bytes(self.raw_path)
-
-
-# What RFC 3986 section 3.4 lets stand in a query, less the characters that form parsers take apart.
-_QUERY_SAFE = "/:,@!$'()*"
-_UNQUOTED = f"{_QUERY_SAFE}-._~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-
-def _quote(text: str) -> str:
-    if not text.strip(_UNQUOTED):  # most are made of these, and need no import
-        return text
-    from urllib.parse import quote
-
-    return quote(text, safe=_QUERY_SAFE)
 
 
 class Response(_ResponseFields):

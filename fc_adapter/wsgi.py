@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from functools import lru_cache
 from io import BytesIO
 
 from .contract.rules import decode_header
 from .errors import AppError
-from .messages import Request, Response, get_header
+from .memo import Memo
+from .messages import Request, Response
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,12 +60,12 @@ class Server:
 
 def build_environ(request: Request, *, base_path: str = "") -> Environ:
     """The environ of ``request``. ``base_path`` is text in WSGI's sense: one character for each byte."""
-    script_name, path_info = _split_path(request.path_bytes.decode("latin-1"), base_path)
-    query_string = request.query_string
-    uri = f"{request.raw_path}?{query_string}" if query_string else request.raw_path
-    server_name, server_port = request.server
-    environ: Environ = {
-        "REQUEST_METHOD": request.method,
+    method, raw_path, query_string, headers, body, scheme, http_version, client, (server_name, server_port) = request
+    path = raw_path if "%" not in raw_path else request.path_bytes.decode("latin-1")
+    script_name, path_info = _split_path(path, base_path) if base_path else ("", path)
+    uri = f"{raw_path}?{query_string}" if query_string else raw_path
+    return {
+        "REQUEST_METHOD": method,
         "SCRIPT_NAME": script_name,
         "PATH_INFO": path_info,
         "QUERY_STRING": query_string,
@@ -74,26 +74,30 @@ def build_environ(request: Request, *, base_path: str = "") -> Environ:
         "REQUEST_URI": uri,
         "SERVER_NAME": server_name if server_name.isascii() else _latin1(server_name),
         "SERVER_PORT": str(server_port),
-        "SERVER_PROTOCOL": f"HTTP/{request.http_version}",
-        "REMOTE_ADDR": request.client,
+        "SERVER_PROTOCOL": f"HTTP/{http_version}",
+        "REMOTE_ADDR": client,
         "wsgi.version": (1, 0),
-        "wsgi.url_scheme": request.scheme,
-        "wsgi.input": BytesIO(request.body),
+        "wsgi.url_scheme": scheme,
+        "wsgi.input": BytesIO(body),
         "wsgi.errors": _ERRORS,
         "wsgi.multithread": False,
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
+        **_build_header_keys(headers),
     }
-    for name, value in request.headers:
-        key = _environ_key(name)
-        if key is None:
-            continue
-        if not value.isascii():
-            value = _latin1(value)
-        if key in environ:
-            value = f"{environ[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{value}"
-        environ[key] = value
-    return environ
+
+
+def _build_header_keys(headers: Pairs) -> dict[str, str]:
+    keys = {_ENVIRON_KEYS[name]: value for name, value in headers}
+    if len(keys) == len(headers) and "" not in keys and "".join(keys.values()).isascii():
+        return keys
+    keys.clear()
+    for name, value in headers:
+        key = _ENVIRON_KEYS[name]
+        if key:
+            text = _latin1(value)
+            keys[key] = f"{keys[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{text}" if key in keys else text
+    return keys
 
 
 def call(app: Application, environ: Environ) -> Response:
@@ -133,7 +137,10 @@ def call(app: Application, environ: Environ) -> Response:
         if not (hasattr(iterable, "__iter__") or hasattr(iterable, "__getitem__")):
             raise AppError(f"the app returned {type(iterable).__name__}, expected an iterable of bytes")
         for chunk in iterable:
-            write(chunk)
+            if chunk and start is not None and isinstance(chunk, bytes):
+                chunks.append(chunk)
+            else:
+                write(chunk)
     except BaseException:
         try:
             _close(iterable)
@@ -147,9 +154,9 @@ def call(app: Application, environ: Environ) -> Response:
         raise AppError("the app returned without calling start_response")
     status, headers = start
     body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-    length = get_header(headers, "content-length")
-    if length is not None and length.isdecimal() and len(length) < 20:
-        body = body[: int(length)]  # PEP 3333: no more than the app has announced
+    for name, value in headers:
+        if len(name) == 14 and name.lower() == "content-length" and value.isdecimal() and len(value) < 20:
+            body = body[: int(value)]  # PEP 3333: no more than the app has announced
     return Response(status, headers, body)
 
 
@@ -161,11 +168,19 @@ def _close(iterable: object) -> None:
 
 def _parse_status(status: object) -> int:
     """``"404 Not Found"`` gives 404."""
-    if isinstance(status, str):
-        code = status[:3]
-        if len(code) == 3 and code.isdigit() and code.isascii() and code >= "100" and status[3:4] in ("", " "):
-            return int(code)
+    if not isinstance(status, str):
+        raise AppError(f"the app sent the status {_short(status)}, expected a string such as '200 OK'")
+    return _CODES[status]
+
+
+def _code(status: str) -> int:
+    code = status[:3]
+    if len(code) == 3 and code.isdigit() and code.isascii() and code >= "100" and status[3:4] in ("", " "):
+        return int(code)
     raise AppError(f"the app sent the status {_short(status)}, expected a string such as '200 OK'")
+
+
+_CODES = Memo(_code)
 
 
 def _parse_headers(headers: object) -> Pairs:
@@ -173,6 +188,11 @@ def _parse_headers(headers: object) -> Pairs:
         raise AppError(f"the app sent headers of type {type(headers).__name__}, expected a list of (name, value)")
     parsed = []
     for header in headers:
+        if type(header) is tuple and len(header) == 2:  # as nearly all are
+            name, value = header
+            if type(name) is type(value) is str and value.isascii():
+                parsed.append(header)
+                continue
         if not (isinstance(header, (tuple, list)) and len(header) == 2):
             raise AppError(f"the app sent the header {_short(header)}, expected a tuple (name, value)")
         name, value = header
@@ -206,16 +226,18 @@ def _latin1(text: str) -> str:
     return text.encode("utf-8").decode("latin-1")
 
 
-@lru_cache(maxsize=1024)
-def _environ_key(name: str) -> str | None:
-    """The environ's key for a header name, or None for a header that must not reach the app.
+def _environ_key(name: str) -> str:
+    """The environ's key for a header name, or ``""`` for a header that must not reach the app.
 
     A name with an underscore would be taken for its namesake with a hyphen, which a proxy may have set and trusts.
     """
     if "_" in name or not name.isascii():
-        return None
+        return ""
     key = name.upper().replace("-", "_")
     return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+
+
+_ENVIRON_KEYS = Memo(_environ_key)
 
 
 class _Errors:

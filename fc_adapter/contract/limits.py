@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def refuse_request(request: Request, *, is_async: bool = False) -> Response | None:
     """The platform's 400 for a request that it would not pass on, or None. ``is_async``: it is not waited for."""
-    target = len(request.raw_path) + (len(request.query_string) + 1 if request.query else 0)
+    target = len(request.raw_path) + (len(request.query_string) + 1 if request.query_string else 0)
     for what, size, limit in (
         ("path with query", target, LIMITS["target"]),
         ("request headers", _size(request.headers), LIMITS["request_headers"]),

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import binascii
 import json
+from sys import modules
 
 from ..errors import EventError
 from ..messages import Request, get_header
-from .fields import check_pair, describe, get_boolean, get_mapping, get_text, malformed
+from .fields import check_unicode, describe, get_boolean, get_mapping, get_text, malformed
+from .query import parse_query_string, read_query
 from .rules import (
     RESERVED_PREFIX,
     RESERVED_REQUEST_HEADERS,
@@ -26,17 +28,13 @@ from .rules import (
     is_token,
     media_type,
 )
-from .wire import normalize_headers, server_address, wire_path
+from .wire import parse_headers, server_address, wire_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
-    from typing import Union
-
     from ..messages import Pairs
     from .fields import Event
-
-    SplitQuery = Union[Collection[str], bool]
+    from .query import SplitQuery
 
 
 def load_event(event: object) -> Event:
@@ -47,8 +45,7 @@ def load_event(event: object) -> Event:
     """
     if isinstance(event, (bytes, str, bytearray)):
         try:
-            # Decoded here, since json.loads() would guess at the encoding of bytes first: it is UTF-8.
-            event = json.loads(event if isinstance(event, str) else event.decode("utf-8"))
+            event = _load_json(event)
         except (ValueError, RecursionError) as error:
             raise EventError(f"the event is not JSON ({error}); expected the JSON object of an HTTP trigger") from error
     if not isinstance(event, dict):
@@ -60,6 +57,26 @@ def load_event(event: object) -> Event:
             "(API Gateway). To handle other events too, give wrap() a function as on_other_event"
         )
     return event
+
+
+def _load_json(event: bytes | str | bytearray) -> object:
+    orjson = modules.get("orjson")  # importing it takes longer than it could save, unless the app has done so
+    if orjson is not None:
+        try:
+            return orjson.loads(event)
+        except ValueError:  # also what only the standard library takes, such as NaN
+            pass
+    # Decoded here, since json.loads() would guess at the encoding of bytes first: it is UTF-8.
+    text = event if isinstance(event, str) else event.decode("utf-8")
+    if text.startswith("{"):
+        # As json.loads() does it, but for its two searches for white space.
+        found, end = _decode_json(text)
+        if end == len(text) or text[end:].isspace():
+            return found
+    return json.loads(text)
+
+
+_decode_json = json.JSONDecoder().raw_decode
 
 
 def _is_http_context(context: object) -> bool:
@@ -74,36 +91,69 @@ def parse_event(event: object, *, split_query: SplitQuery = ()) -> Request:
 
     Raises EventError, which names the field, when the event is not an HTTP event or one of its fields is malformed.
     """
-    event = load_event(event)
-    context = get_mapping(event, "requestContext")
-    http = get_mapping(context, "http", "requestContext.")
-    if http or "httpMethod" not in event:
-        method = get_text(http, "method", "requestContext.http.")
-        encoded = get_text(event, "rawPath")
-        raw_path = wire_path(encoded or get_text(http, "path", "requestContext.http."), encoded=bool(encoded))
-    else:
-        # API Gateway does not say whether its path is decoded. Read as encoded, a path is wrong only where a decoded
-        # one holds a literal percent sign; read as decoded, it is wrong wherever an encoded one holds an escape.
-        method = get_text(event, "httpMethod")
-        raw_path = wire_path(get_text(event, "path"), encoded=True)
-    if not is_token(method):
-        field = "httpMethod" if not http and "httpMethod" in event else "requestContext.http.method"
-        raise malformed(field, "an HTTP method such as 'GET'", method or None)
+    return parse_loaded(load_event(event), split_query=split_query)
 
+
+def parse_loaded(event: Event, *, split_query: SplitQuery = ()) -> Request:
+    """``parse_event`` for an event that ``load_event`` has returned."""
+    try:
+        context = event["requestContext"]
+        http = context["http"]
+        texts = http["method"], event["rawPath"], http["protocol"], http["sourceIp"], context["domainName"]
+        is_usual = texts[0] in _USUAL_METHODS and texts[1] != "" and "".join(texts).isascii()
+    except (KeyError, TypeError):
+        is_usual = False
+    method, raw_path, protocol, client, domain = texts if is_usual else _read_texts(event)
     body = _parse_body(event)
-    headers, host, forwarded_proto = normalize_headers(get_mapping(event, "headers").items(), len(body))
+    given, parameters = event.get("headers"), event.get("queryParameters")
+    if not (type(given) is type(parameters) is dict):
+        given, parameters = get_mapping(event, "headers"), get_mapping(event, "queryParameters")
+    headers, host, forwarded_proto = parse_headers(given, len(body))
     scheme = forwarded_proto if forwarded_proto in ("http", "https") else "https"
     return Request(
         method,
-        raw_path,
-        _parse_query(get_mapping(event, "queryParameters"), split_query),
+        wire_path(raw_path, encoded=True),
+        read_query(parameters, split_query),
         headers,
         body,
         scheme,
-        _http_version(get_text(http, "protocol", "requestContext.http.")),
-        get_text(http, "sourceIp", "requestContext.http."),
-        server_address(get_text(context, "domainName", "requestContext."), host, scheme),
+        _HTTP_VERSIONS.get(protocol, "1.1"),
+        client,
+        server_address(domain, host, scheme),
     )
+
+
+def _read_texts(event: Event) -> tuple[str, str, str, str, str]:
+    """Method, encoded path, protocol, client and domain of an event, each of which may be missing or wrong."""
+    context = get_mapping(event, "requestContext")
+    http = get_mapping(context, "http", "requestContext.")
+    if http or "httpMethod" not in event:
+        field = "requestContext.http.method"
+        method = get_text(http, "method", "requestContext.http.")
+        raw_path = get_text(event, "rawPath")
+        if not raw_path:
+            raw_path = wire_path(get_text(http, "path", "requestContext.http."), encoded=False)
+    else:
+        # API Gateway does not say whether its path is decoded. Read as encoded, a path is wrong only where a decoded
+        # one holds a literal percent sign; read as decoded, it is wrong wherever an encoded one holds an escape.
+        field = "httpMethod"
+        method = get_text(event, "httpMethod")
+        raw_path = get_text(event, "path")
+    if not is_token(method):
+        raise malformed(field, "an HTTP method such as 'GET'", method or None)
+    return (
+        method,
+        raw_path,
+        get_text(http, "protocol", "requestContext.http."),
+        get_text(http, "sourceIp", "requestContext.http."),
+        get_text(context, "domainName", "requestContext."),
+    )
+
+
+_USUAL_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+# As ASGI writes them.
+_HTTP_VERSIONS = {"HTTP/1.0": "1.0", "HTTP/1.1": "1.1", "HTTP/2": "2", "HTTP/2.0": "2", "HTTP/3": "3", "HTTP/3.0": "3"}
 
 
 def build_event(request: Request, *, account_id: str = "", request_id: str = "", epoch_ms: int = 0) -> Event:
@@ -123,7 +173,7 @@ def build_event(request: Request, *, account_id: str = "", request_id: str = "",
         "version": "v1",
         "rawPath": request.raw_path,
         "headers": _build_headers(request),
-        "queryParameters": _join(request.query),
+        "queryParameters": _join(parse_query_string(request.query_string)),
         "body": encode(request.body),
         "isBase64Encoded": not as_text,
         "requestContext": {
@@ -158,21 +208,7 @@ def _build_headers(request: Request) -> dict[str, str]:
     return _join(kept)
 
 
-# ---- path and query --------------------------------------------------------------------------------------------------
-
-
-def _parse_query(parameters: Event, split: SplitQuery) -> Pairs:
-    if not parameters:
-        return ()
-    pairs = []
-    for name, value in parameters.items():
-        if not (type(name) is type(value) is str and name.isascii() and value.isascii()):
-            check_pair("queryParameters", name, value)
-        if split and "," in value and (split is True or name in split):
-            pairs += [(name, part) for part in value.split(",")]
-        else:
-            pairs.append((name, value))
-    return tuple(pairs)
+# ---- joining ----------------------------------------------------------------------------------------------------------
 
 
 def _join(pairs: Pairs | list[tuple[str, str]]) -> dict[str, str]:
@@ -187,10 +223,15 @@ def _join(pairs: Pairs | list[tuple[str, str]]) -> dict[str, str]:
 
 
 def _parse_body(event: Event) -> bytes:
-    encoded = get_boolean(event, "isBase64Encoded")
-    body = get_text(event, "body")
-    if not encoded:
-        return body.encode("utf-8")
+    body = event.get("body")
+    if not isinstance(body, str):
+        body = get_text(event, "body")
+    encoded = event.get("isBase64Encoded")
+    if encoded is False or not get_boolean(event, "isBase64Encoded"):
+        try:
+            return body.encode("utf-8")
+        except UnicodeEncodeError:
+            check_unicode("body", body)
     decoded = _decode_base64(body)
     if decoded is None:
         # Files that people encode by hand are wrapped into lines.
@@ -215,9 +256,3 @@ def _decode_base64(text: str) -> bytes | None:
         return None
     padding = 2 if text.endswith("==") else text.endswith("=")
     return decoded if len(decoded) == len(text) // 4 * 3 - padding and len(text) % 4 == 0 else None
-
-
-def _http_version(protocol: str) -> str:
-    """``"HTTP/1.1"`` gives ``"1.1"``, ``"HTTP/2.0"`` gives ``"2"``, as ASGI writes them."""
-    version = protocol.partition("/")[2]
-    return {"1.0": "1.0", "1.1": "1.1", "2": "2", "2.0": "2", "3": "3", "3.0": "3"}.get(version, "1.1")

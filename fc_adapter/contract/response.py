@@ -18,6 +18,7 @@ import binascii
 import json
 
 from ..errors import AppError
+from ..memo import Memo
 from ..messages import Response
 from .rules import (
     DEFAULT_CONTENT_TYPE,
@@ -45,10 +46,6 @@ if TYPE_CHECKING:
         body: str
 
 
-# The platform frames the client's connection; whatever else it reserves, it drops itself.
-_NOT_RETURNED = HOP_BY_HOP_HEADERS | {"content-length"}
-
-
 def build_result(response: Response, *, method: str = "GET", text_types: Collection[str] = ()) -> Result:
     """What the handler returns for ``response``, to a request with ``method``.
 
@@ -58,39 +55,33 @@ def build_result(response: Response, *, method: str = "GET", text_types: Collect
     Raises AppError when a header would break the response: a name that is no token, CR, LF or NUL in a value, or a
     Content-Length that is not the body's.
     """
+    status, pairs, body = response
     headers: dict[str, str] = {}
     spelling: dict[str, str] = {}
     cookies = 0
     length: str | None = None
-    for name, value in response.headers:
-        key = name.lower()
-        if not is_token(name):
-            raise AppError(f"the app sent a header name that is not an HTTP token: {name[:80]!r}")
-        if "\n" in value or "\r" in value or "\0" in value:
+    for name, value in pairs:
+        key = _KEYS[name]
+        if not value.isprintable() and ("\n" in value or "\r" in value or "\0" in value):
             raise AppError(f"the app sent CR, LF or NUL in the value of the header {name!r}: {value[:80]!r}")
-        if key in _NOT_RETURNED:
-            if key == "content-length":
-                length = value.strip(" \t")
-            continue
         value = value.strip(" \t")  # RFC 9110 section 5.5: no part of the value
-        if key == "set-cookie":
+        if key in spelling:
+            headers[spelling[key]] += f", {value}"
+        elif key == "set-cookie":
             headers[_cookie_name(cookies)] = value
             cookies += 1
-        elif key in spelling:
-            headers[spelling[key]] += f", {value}"
-        else:
-            if key == "content-type":
-                # Whether the platform finds it in another letter case is not known.
-                name = "Content-Type"
-            spelling[key] = name
+        elif key == "content-length":
+            length = value
+        elif key not in HOP_BY_HOP_HEADERS:
+            # Whether the platform finds this one in another letter case is not known.
+            spelling[key] = name = "Content-Type" if key == "content-type" else name
             headers[name] = value
 
-    body = response.body
-    kind = media_type(headers.get("Content-Type"))
+    kind, is_text = _KINDS[headers.get("Content-Type", "")]
     if body and not kind:
         # The platform would claim JSON.
         headers["Content-Type"] = "application/octet-stream"
-    if method == "HEAD" or has_no_body(response.status):
+    if method == "HEAD" or has_no_body(status):
         body = b""
     elif length is not None and length != str(len(body)):
         raise AppError(f"the app announced Content-Length {length[:40]}, but its body has {len(body)} bytes")
@@ -98,9 +89,7 @@ def build_result(response: Response, *, method: str = "GET", text_types: Collect
     text = None
     if not body:
         text = ""
-    elif "content-encoding" not in spelling and (
-        is_text_type(kind) or kind.endswith(("+json", "+xml")) or kind in text_types
-    ):
+    elif (is_text or kind in text_types) and "content-encoding" not in spelling:
         try:
             text = body.decode("utf-8")
         except UnicodeDecodeError:
@@ -108,7 +97,24 @@ def build_result(response: Response, *, method: str = "GET", text_types: Collect
     is_base64 = text is None
     if text is None:
         text = binascii.b2a_base64(body, newline=False).decode("ascii")
-    return {"statusCode": response.status, "headers": headers, "isBase64Encoded": is_base64, "body": text}
+    return {"statusCode": status, "headers": headers, "isBase64Encoded": is_base64, "body": text}
+
+
+def _header_key(name: str) -> str:
+    """The name of a header in lower case. Raises AppError when it is none."""
+    if not is_token(name):
+        raise AppError(f"the app sent a header name that is not an HTTP token: {name[:80]!r}")
+    return name.lower()
+
+
+def _kind(content_type: str) -> tuple[str, bool]:
+    """The media type of a body, and whether it travels as text by itself."""
+    kind = media_type(content_type)
+    return kind, is_text_type(kind) or kind.endswith(("+json", "+xml"))
+
+
+_KEYS = Memo(_header_key)
+_KINDS = Memo(_kind)
 
 
 def _cookie_name(index: int) -> str:

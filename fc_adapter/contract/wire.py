@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from ..errors import EventError
+from ..memo import Memo
 from ..messages import Request
-from .fields import check_pair
-from .rules import decode_as_gateway, is_token
+from .fields import are_ascii, check_pair
+from .query import build_query_string, parse_query_string
+from .rules import is_token
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from ..messages import Pairs
+    from .fields import Event
 
 
 def read_request(
@@ -50,7 +53,7 @@ def read_request(
     return Request(
         method,
         wire_path(raw_path, encoded=True),
-        parse_query_string(query_string),
+        build_query_string(parse_query_string(query_string)),
         kept,
         body,
         scheme,
@@ -58,6 +61,41 @@ def read_request(
         client,
         server_address("", host, scheme),
     )
+
+
+def parse_headers(headers: Event, body_length: int) -> tuple[Pairs, str, str]:
+    """``normalize_headers`` for the headers of an event, most of which need no change."""
+    names = _SPECIAL_NAMES[tuple(headers)]
+    if names is None or not are_ascii(headers.values()):
+        return normalize_headers(headers.items(), body_length)
+    host_name, length_name, proto_name = names
+    host = headers.get(host_name, "")
+    if "," in host:
+        host = _single_host(host)
+        headers = {**headers, host_name: host}
+    if length_name in headers or body_length:
+        headers = {**headers, length_name: str(body_length)}
+    return tuple(headers.items()), host, headers.get(proto_name, "").lower()
+
+
+def _special_names(names: tuple[str, ...]) -> tuple[str, str, str] | None:
+    """How Host, Content-Length and X-Forwarded-Proto are spelled among ``names``, or would be.
+
+    None when that is not all there is to be looked at. Clients send the same names again and again.
+    """
+    if not are_ascii(names):
+        return None
+    spelling = {name.lower(): name for name in names}
+    if len(spelling) < len(names) or "transfer-encoding" in spelling:
+        return None
+    return (
+        spelling.get("host", "Host"),
+        spelling.get("content-length", "Content-Length"),
+        spelling.get("x-forwarded-proto", "X-Forwarded-Proto"),
+    )
+
+
+_SPECIAL_NAMES = Memo(_special_names)
 
 
 def normalize_headers(raw: Iterable[tuple[str, str]], body_length: int) -> tuple[Pairs, str, str]:
@@ -100,10 +138,13 @@ def _single_host(value: str) -> str:
 
 def server_address(domain: str, host: str, scheme: str) -> tuple[str, int]:
     """Name and port of the host that was addressed: what the platform says, else what the client wrote."""
-    name, colon, port = host.rpartition(":")
-    if not colon or not port.isdecimal() or not port.isascii() or len(port) > 5:
+    default = 80 if scheme == "http" else 443
+    if ":" not in host:
+        return domain or host or "localhost", default
+    name, _, port = host.rpartition(":")
+    if not port.isdecimal() or not port.isascii() or len(port) > 5:
         name, port = host, ""
-    return domain or name or "localhost", int(port or (80 if scheme == "http" else 443))
+    return domain or name or "localhost", int(port or default)
 
 
 def wire_path(path: str, *, encoded: bool) -> str:
@@ -113,7 +154,12 @@ def wire_path(path: str, *, encoded: bool) -> str:
     """
     if not path.startswith("/"):
         path = "/" + path
-    if (encoded or "%" not in path) and path.isascii() and path.isprintable() and not any(c in path for c in " ?#"):
+    if (
+        path.isascii()
+        and path.isprintable()
+        and (encoded or "%" not in path)
+        and not (" " in path or "?" in path or "#" in path)
+    ):
         return path
     safe = "/!\"$&'()*+,:;<=>@[\\]^`{|}~"
     return _quote_text(path, safe=f"{safe}%" if encoded else safe)
@@ -124,15 +170,3 @@ def _quote_text(text: str, *, safe: str) -> str:
     from urllib.parse import quote
 
     return quote(text.encode("utf-8", "surrogateescape"), safe=safe)
-
-
-def parse_query_string(query_string: str) -> Pairs:
-    """The decoded names and values of a query string from the wire: the inverse of ``Request.query_string``."""
-    from urllib.parse import parse_qsl
-
-    if not query_string.isascii():
-        query_string = _quote_text(query_string, safe="".join(map(chr, range(33, 127))))
-    pairs = parse_qsl(query_string, keep_blank_values=True, encoding="latin-1")
-    return tuple(
-        (decode_as_gateway(name.encode("latin-1")), decode_as_gateway(value.encode("latin-1"))) for name, value in pairs
-    )

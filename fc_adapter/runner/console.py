@@ -32,7 +32,7 @@ class Console:
     def report(self, exchange: Exchange) -> None:
         """Write the line of a request, and the traceback when the function failed."""
         request, response, reply = exchange.request, exchange.response, exchange.reply
-        target = f"{request.raw_path}?{request.query_string}" if request.query else request.raw_path
+        target = f"{request.raw_path}?{request.query_string}" if request.query_string else request.raw_path
         parts = [
             f"{request.method} {target[:200]}",
             self._paint(str(response.status), _COLOURS.get(response.status // 100, "0")),

@@ -62,7 +62,7 @@ class Gateway:
 
     def refuse(self, reason: str, method: str, path: str, client: str) -> Response:
         """The response to what is no request at all; ``method`` and ``path`` are ``""`` where they are not known."""
-        request = Request(method or "-", path[:_SHOWN] or "-", (), (), b"", "http", "1.1", client, ("", 0))
+        request = Request(method or "-", path[:_SHOWN] or "-", "", (), b"", "http", "1.1", client, ("", 0))
         response = platform_error(400, "InvalidArgument", reason)
         return self._answer(request, new_request_id(), response, time.perf_counter())
 

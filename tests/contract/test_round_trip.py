@@ -13,10 +13,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fc_adapter import AdapterError, EventError
+from fc_adapter.contract.query import build_query_string, parse_query_string, read_query
 from fc_adapter.contract.request import build_event, load_event, parse_event
 from fc_adapter.contract.response import build_result, dump_result, parse_result
 from fc_adapter.contract.rules import TEXT_TYPES
-from fc_adapter.contract.wire import parse_query_string, read_request
+from fc_adapter.contract.wire import read_request
 from fc_adapter.messages import Response, get_header
 from tests.conftest import make_event
 
@@ -53,7 +54,7 @@ def requests(draw):
         http_version=draw(st.sampled_from(["1.0", "1.1", "2"])),
         client=draw(st.sampled_from(["", "11.11.11.11", "::1"])),
     )
-    return request._replace(query=tuple(draw(st.lists(st.tuples(UNICODE, UNICODE), max_size=5))))
+    return request._replace(query_string=build_query_string(draw(st.lists(st.tuples(UNICODE, UNICODE), max_size=5))))
 
 
 def as_it_arrives(request):
@@ -71,7 +72,8 @@ def as_it_arrives(request):
             for character in body.decode("utf-8", "surrogateescape")
         ).encode()
     headers = [(name, str(len(body)) if name == "Content-Length" else value) for name, value in headers]
-    return request._replace(headers=headers, body=body, query=tuple(joined(request.query, ",").items()))
+    query = joined(parse_query_string(request.query_string), ",")
+    return request._replace(headers=headers, body=body, query_string=build_query_string(query.items()))
 
 
 def joined(pairs, comma):
@@ -88,9 +90,16 @@ def test_request_through_an_event(request):
     assert arrived._replace(headers=sorted(arrived.headers)) == as_it_arrives(request)
 
 
-@given(requests())
-def test_query_string_and_pairs(request):
-    assert parse_query_string(request.query_string) == request.query
+@given(st.lists(st.tuples(UNICODE, UNICODE)))
+def test_query_string_and_pairs(pairs):
+    query_string = build_query_string(pairs)
+    assert query_string.isascii()
+    assert parse_query_string(query_string) == tuple(pairs)
+
+
+@given(st.dictionaries(UNICODE, UNICODE))
+def test_query_string_of_an_event(parameters):
+    assert read_query(parameters) == build_query_string(parameters.items())
 
 
 RESERVED = {"connection", "content-disposition", "content-length", "date", "keep-alive", "server", "upgrade"}

@@ -1,0 +1,70 @@
+"""The query of a request, which is a string on the wire and for applications, and a map of texts in an event."""
+
+from __future__ import annotations
+
+from .fields import check_pair
+from .rules import decode_as_gateway
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+    from typing import Union
+
+    from ..messages import Pairs
+    from .fields import Event
+
+    SplitQuery = Union[Collection[str], bool]
+
+
+def read_query(parameters: Event, split: SplitQuery = ()) -> str:
+    """The query string (percent-encoded ASCII) of an event's ``queryParameters``.
+
+    ``split`` names the parameters whose value is split at its commas (True: all of them). Raises EventError for what
+    is no text.
+    """
+    if not parameters:
+        return ""
+    if not split:
+        try:
+            text = "&".join(map("=".join, parameters.items()))
+            # Nothing needs an escape when the separators are all that is left of it.
+            if len(text.encode("utf-8").translate(None, _UNESCAPED)) == 2 * len(parameters) - 1:
+                return text
+        except (TypeError, UnicodeEncodeError):
+            pass
+    pairs = []
+    for name, value in parameters.items():
+        check_pair("queryParameters", name, value)
+        if split and "," in value and (split is True or name in split):
+            pairs += [(name, part) for part in value.split(",")]
+        else:
+            pairs.append((name, value))
+    return build_query_string(pairs)
+
+
+def build_query_string(pairs: Iterable[tuple[str, str]]) -> str:
+    """Decoded names and values, percent-encoded. A space is written ``%20``, which every parser reads alike."""
+    return "&".join([f"{_escape(name)}={_escape(value)}" for name, value in pairs])
+
+
+def parse_query_string(query_string: str) -> Pairs:
+    """The decoded names and values of a query string: the inverse of ``build_query_string``, for any client's."""
+    from urllib.parse import parse_qsl, quote
+
+    if not query_string.isascii():
+        query_string = quote(query_string.encode("utf-8", "surrogateescape"), safe="".join(map(chr, range(33, 127))))
+    pairs = parse_qsl(query_string, keep_blank_values=True, encoding="latin-1")
+    return tuple(
+        (decode_as_gateway(name.encode("latin-1")), decode_as_gateway(value.encode("latin-1"))) for name, value in pairs
+    )
+
+
+# What RFC 3986 section 3.4 lets stand in a query, less the characters that form parsers take apart.
+_UNESCAPED = b"/:,@!$'()*-._~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_escapes: list[str] = []  # for each byte; made when first needed
+
+
+def _escape(text: str) -> str:
+    if not _escapes:
+        _escapes.extend([chr(byte) if byte in _UNESCAPED else f"%{byte:02X}" for byte in range(256)])
+    return "".join([_escapes[byte] for byte in text.encode("utf-8")])
