@@ -13,7 +13,7 @@ from .exchange import Exchange
 from .invocation import Invocation, context_variable
 from .lifespan import Lifespan
 from .loop import PrivateLoop
-from .memo import Memo
+from .memo import remember
 from .messages import Request, Response
 
 TYPE_CHECKING = False
@@ -161,4 +161,4 @@ def _header_name(name: str) -> bytes:
     return name.lower().encode("utf-8")
 
 
-_HEADER_NAMES = Memo(_header_name)
+_HEADER_NAMES = remember(_header_name)

@@ -88,7 +88,9 @@ class Cycle:
         except Exception:
             await self._wait_for_tasks()
             raise
-        await self._wait_for_tasks()
+        exchange.disconnect()
+        if self._tasks.running or not is_quiet(self._tasks.loop):
+            await self._wait_for_tasks()
 
     async def _wait_for_tasks(self) -> None:
         """Wait for the request's tasks: once the handler returns, the platform freezes them."""

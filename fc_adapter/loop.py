@@ -40,7 +40,10 @@ class PrivateLoop:
         """
         self._refuse_own()
         with self._lock:
-            _call(self._run, main)
+            if asyncio._get_running_loop() is None:
+                self._run(main)
+            else:
+                _call_in_thread(self._run, main)
 
     def close(self, farewell: Main) -> None:
         """Run ``farewell()``, cancel what still runs, and close the loop. A loop that was never made needs none of it.
@@ -49,12 +52,14 @@ class PrivateLoop:
         """
         self._refuse_own()
         with self._lock:
-            if self._loop is not None:
-                _call(self._close, farewell)
+            if self._loop is not None and asyncio._get_running_loop() is None:
+                self._close(farewell)
+            elif self._loop is not None:
+                _call_in_thread(self._close, farewell)
 
     def _refuse_own(self) -> None:
-        tasks = _request_tasks.get()
-        if self._loop is not None and self._loop in (asyncio._get_running_loop(), tasks and tasks.loop):
+        loop, tasks = self._loop, _request_tasks.get()
+        if loop is not None and (asyncio._get_running_loop() is loop or (tasks is not None and tasks.loop is loop)):
             raise RuntimeError("the handler was called by its own app, for which it would wait for ever")
 
     def _run(self, main: Main) -> None:
@@ -74,6 +79,7 @@ class PrivateLoop:
             if not task.done():
                 task.cancel()
                 loop.run_until_complete(asyncio.wait([task]))
+            take_exception(task)
             raise
         if errors:
             # Raised here rather than in the task: a task and its exception's traceback hold each other, and so the
@@ -107,6 +113,9 @@ async def _collect_error(main: Main, errors: list[BaseException]) -> None:
 # other loop, and any that has something else to do, is run as usual.
 
 
+_ASYNCIO_LOOP: Any = asyncio.SelectorEventLoop
+
+
 def is_quiet(loop: Any) -> bool:
     """Whether nothing waits to be called in ``loop``, as far as can be known."""
     return not getattr(loop, "_ready", True)
@@ -115,7 +124,7 @@ def is_quiet(loop: Any) -> bool:
 def _is_idle_but_for_one(loop: Any) -> bool:
     """Whether ``loop``, when it is run, will make one call and then wait for nothing but to be woken up."""
     return (
-        type(loop) is asyncio.SelectorEventLoop
+        type(loop) is _ASYNCIO_LOOP
         and len(loop._ready) == 1
         and not loop._scheduled
         and len(loop._selector.get_map()) == 1  # the pipe that wakes it up, when a thread or a signal calls
@@ -139,14 +148,11 @@ def _step(loop: Any) -> None:
         sys.set_asyncgen_hooks(*hooks)
 
 
-def _call(function: Callable[..., None], *arguments: Any) -> None:
-    """Call a function that runs a loop: in a thread of its own when a loop runs in this one already."""
-    if asyncio._get_running_loop() is None:
-        function(*arguments)
-    else:
-        context = contextvars.copy_context()
-        with ThreadPoolExecutor(1, "fc_adapter") as executor:
-            executor.submit(context.run, function, *arguments).result()
+def _call_in_thread(function: Callable[[Main], None], main: Main) -> None:
+    """Call a function that runs a loop in a thread of its own, as a loop runs in this one already."""
+    context = contextvars.copy_context()
+    with ThreadPoolExecutor(1, "fc_adapter") as executor:
+        executor.submit(context.run, function, main).result()
 
 
 async def _wind_down() -> None:

@@ -5,21 +5,27 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeVar
+    from typing import Any, TypeVar
 
-    T = TypeVar("T")
+    Key = TypeVar("Key")
+    Value = TypeVar("Value")
 
 _LIMIT = 1024  # entries: strangers choose the names
 
 
-class Memo(dict):  # type: ignore[type-arg]
-    """``memo[name]`` is ``function(name)``, which is called for a name that is not remembered."""
+class _Memory(dict):  # type: ignore[type-arg]
+    """Holds what ``function`` made of each key, and asks it for a key that is not there."""
 
-    def __init__(self, function: Callable[[str], T]) -> None:
+    def __init__(self, function: Callable[[Any], Any]) -> None:
         self._function = function
 
-    def __missing__(self, name: str) -> T:
+    def __missing__(self, key: Any) -> Any:
         if len(self) >= _LIMIT:
             self.clear()
-        value = self[name] = self._function(name)
+        value = self[key] = self._function(key)
         return value
+
+
+def remember(function: Callable[[Key], Value]) -> dict[Key, Value]:
+    """A dict in which ``memory[key]`` is ``function(key)``, called once while the key is remembered."""
+    return _Memory(function)

@@ -58,8 +58,6 @@ class Request(_RequestFields):
     @property
     def path_bytes(self) -> bytes:
         """``raw_path`` with its escapes decoded (bytes)."""
-        if "%" not in self.raw_path:
-            return self.raw_path.encode("ascii")
         from urllib.parse import unquote_to_bytes
 
         return unquote_to_bytes(self.raw_path)

@@ -7,7 +7,7 @@ from io import BytesIO
 
 from .contract.rules import decode_header
 from .errors import AppError
-from .memo import Memo
+from .memo import remember
 from .messages import Request, Response
 
 TYPE_CHECKING = False
@@ -180,7 +180,7 @@ def _code(status: str) -> int:
     raise AppError(f"the app sent the status {_short(status)}, expected a string such as '200 OK'")
 
 
-_CODES = Memo(_code)
+_CODES = remember(_code)
 
 
 def _parse_headers(headers: object) -> Pairs:
@@ -237,7 +237,7 @@ def _environ_key(name: str) -> str:
     return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
 
 
-_ENVIRON_KEYS = Memo(_environ_key)
+_ENVIRON_KEYS = remember(_environ_key)
 
 
 class _Errors:

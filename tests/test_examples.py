@@ -141,7 +141,9 @@ class Browser:
         }
         sent = tuple((name, value) for name, value in headers.items() if value)
         server = (host, 443)
-        request = Request(method, quote(path), build_query_string(query), sent, body, "https", "1.1", "11.11.11.11", server)
+        request = Request(
+            method, quote(path), build_query_string(query), sent, body, "https", "1.1", "11.11.11.11", server
+        )
         response = parse_result(self.invoke(build_event(request, request_id="1-example")), custom_domain=True)
         for name, value in response.headers:
             if name.lower() == "set-cookie":

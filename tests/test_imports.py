@@ -36,6 +36,12 @@ def test_wrapping_an_asgi_app_loads_neither_werkzeug_nor_a2wsgi():
     assert not {"werkzeug", "a2wsgi", "asgiref", "fc_adapter.wsgi", "fc_adapter.runner", "fc_adapter.logs"} & loaded
 
 
+def test_pybase64_is_loaded_for_a_large_body_only():
+    code = "from fc_adapter.contract.base64 import encode_base64\nencode_base64(bytes({}))"
+    assert "pybase64" not in loaded_by(code.format(60_000))
+    assert "pybase64" in loaded_by(code.format(70_000))
+
+
 def imported_by(path):
     """What a module imports, relative imports of this package as ``.name``."""
     imported = set()
@@ -60,5 +66,5 @@ CORE = [PACKAGE / "errors.py", PACKAGE / "messages.py", *sorted((PACKAGE / "cont
 def test_the_core_imports_only_the_standard_library_and_nothing_slow(path):
     imported = {name for name in imported_by(path) if not name.startswith(".")}
     # `typing` and `collections.abc` are for type checkers; the others inside functions, where they are needed.
-    lazily = {"typing", "collections.abc", "urllib.parse", "time", "base64", "http"}
+    lazily = {"typing", "collections.abc", "urllib.parse", "time", "base64", "http", "pybase64"}
     assert imported - lazily <= {"__future__", "binascii", "collections", "json", "sys"}

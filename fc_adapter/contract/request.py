@@ -11,12 +11,12 @@ does, so ``parse_event(build_event(request))`` equals ``request`` but for these 
 
 from __future__ import annotations
 
-import binascii
 import json
 from sys import modules
 
 from ..errors import EventError
 from ..messages import Request, get_header
+from .base64 import decode_base64, encode_base64
 from .fields import check_unicode, describe, get_boolean, get_mapping, get_text, malformed
 from .query import parse_query_string, read_query
 from .rules import (
@@ -28,7 +28,7 @@ from .rules import (
     is_token,
     media_type,
 )
-from .wire import parse_headers, server_address, wire_path
+from .wire import read_ascii_headers, read_headers, server_address, wire_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,8 +68,8 @@ def _load_json(event: bytes | str | bytearray) -> object:
             pass
     # Decoded here, since json.loads() would guess at the encoding of bytes first: it is UTF-8.
     text = event if isinstance(event, str) else event.decode("utf-8")
-    if text.startswith("{"):
-        # As json.loads() does it, but for its two searches for white space.
+    if text[:1] == "{":
+        # What json.loads() does, but for its two searches for white space.
         found, end = _decode_json(text)
         if end == len(text) or text[end:].isspace():
             return found
@@ -97,24 +97,26 @@ def parse_event(event: object, *, split_query: SplitQuery = ()) -> Request:
 def parse_loaded(event: Event, *, split_query: SplitQuery = ()) -> Request:
     """``parse_event`` for an event that ``load_event`` has returned."""
     try:
-        context = event["requestContext"]
+        context, headers, parameters = event["requestContext"], event["headers"], event["queryParameters"]
         http = context["http"]
         texts = http["method"], event["rawPath"], http["protocol"], http["sourceIp"], context["domainName"]
-        is_usual = texts[0] in _USUAL_METHODS and texts[1] != "" and "".join(texts).isascii()
-    except (KeyError, TypeError):
+        is_usual = "".join([*texts, *headers.values()]).isascii() and texts[0] in _USUAL_METHODS and texts[1] != ""
+    except (AttributeError, KeyError, TypeError):
         is_usual = False
-    method, raw_path, protocol, client, domain = texts if is_usual else _read_texts(event)
+    if not is_usual:
+        texts = _read_texts(event)
+        headers = get_mapping(event, "headers")
+    if not is_usual or type(parameters) is not dict:
+        parameters = get_mapping(event, "queryParameters")
+    method, raw_path, protocol, client, domain = texts
     body = _parse_body(event)
-    given, parameters = event.get("headers"), event.get("queryParameters")
-    if not (type(given) is type(parameters) is dict):
-        given, parameters = get_mapping(event, "headers"), get_mapping(event, "queryParameters")
-    headers, host, forwarded_proto = parse_headers(given, len(body))
+    pairs, host, forwarded_proto = (read_ascii_headers if is_usual else read_headers)(headers, len(body))
     scheme = forwarded_proto if forwarded_proto in ("http", "https") else "https"
     return Request(
         method,
         wire_path(raw_path, encoded=True),
         read_query(parameters, split_query),
-        headers,
+        pairs,
         body,
         scheme,
         _HTTP_VERSIONS.get(protocol, "1.1"),
@@ -167,7 +169,7 @@ def build_event(request: Request, *, account_id: str = "", request_id: str = "",
 
     content_type = get_header(request.headers, "content-type")
     as_text = is_text_type(media_type(content_type))
-    encode = decode_as_gateway if as_text else _encode_base64
+    encode = decode_as_gateway if as_text else encode_base64
     domain = request.server[0]
     return {
         "version": "v1",
@@ -208,7 +210,7 @@ def _build_headers(request: Request) -> dict[str, str]:
     return _join(kept)
 
 
-# ---- joining ----------------------------------------------------------------------------------------------------------
+# ---- joining ---------------------------------------------------------------------------------------------------------
 
 
 def _join(pairs: Pairs | list[tuple[str, str]]) -> dict[str, str]:
@@ -232,27 +234,10 @@ def _parse_body(event: Event) -> bytes:
             return body.encode("utf-8")
         except UnicodeEncodeError:
             check_unicode("body", body)
-    decoded = _decode_base64(body)
+    decoded = decode_base64(body)
     if decoded is None:
         # Files that people encode by hand are wrapped into lines.
-        decoded = _decode_base64("".join(body.split()))
+        decoded = decode_base64("".join(body.split()))
     if decoded is None:
         raise EventError(f"isBase64Encoded is true, but body is not valid Base64: {describe(body)}")
     return decoded
-
-
-def _encode_base64(body: bytes) -> str:
-    return binascii.b2a_base64(body, newline=False).decode("ascii")
-
-
-def _decode_base64(text: str) -> bytes | None:
-    """``text`` decoded, or None when it is not Base64 to the letter.
-
-    The decoder skips what is not of its alphabet, which then shows in the length of what it returns.
-    """
-    try:
-        decoded = binascii.a2b_base64(text)
-    except ValueError:  # binascii.Error, and text that is not ASCII
-        return None
-    padding = 2 if text.endswith("==") else text.endswith("=")
-    return decoded if len(decoded) == len(text) // 4 * 3 - padding and len(text) % 4 == 0 else None

@@ -14,12 +14,12 @@ may return. ``parse_result(build_result(response))`` equals ``response`` but for
 
 from __future__ import annotations
 
-import binascii
 import json
 
 from ..errors import AppError
-from ..memo import Memo
+from ..memo import remember
 from ..messages import Response
+from .base64 import encode_base64
 from .rules import (
     DEFAULT_CONTENT_TYPE,
     HOP_BY_HOP_HEADERS,
@@ -96,7 +96,7 @@ def build_result(response: Response, *, method: str = "GET", text_types: Collect
             pass
     is_base64 = text is None
     if text is None:
-        text = binascii.b2a_base64(body, newline=False).decode("ascii")
+        text = encode_base64(body)
     return {"statusCode": status, "headers": headers, "isBase64Encoded": is_base64, "body": text}
 
 
@@ -113,8 +113,8 @@ def _kind(content_type: str) -> tuple[str, bool]:
     return kind, is_text_type(kind) or kind.endswith(("+json", "+xml"))
 
 
-_KEYS = Memo(_header_key)
-_KINDS = Memo(_kind)
+_KEYS = remember(_header_key)
+_KINDS = remember(_kind)
 
 
 def _cookie_name(index: int) -> str:

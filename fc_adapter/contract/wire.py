@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import EventError
-from ..memo import Memo
+from ..memo import remember
 from ..messages import Request
 from .fields import are_ascii, check_pair
 from .query import build_query_string, parse_query_string
@@ -38,6 +38,7 @@ def read_request(
     if not is_token(method):
         raise EventError(f"{method!r} is not an HTTP method")
     for name, value in headers:
+        check_pair("headers", name, value)
         if not is_token(name) or "\r" in value or "\n" in value or "\0" in value:
             raise EventError(f"{name[:40]!r} with the value {value[:40]!r} is not an HTTP header")
     if not target.startswith("/"):
@@ -63,18 +64,19 @@ def read_request(
     )
 
 
-def parse_headers(headers: Event, body_length: int) -> tuple[Pairs, str, str]:
-    """``normalize_headers`` for the headers of an event, most of which need no change."""
+def read_ascii_headers(headers: dict[str, str], body_length: int) -> tuple[Pairs, str, str]:
+    """``read_headers`` for values that are ASCII, as nearly all are: then most need no change."""
     names = _SPECIAL_NAMES[tuple(headers)]
-    if names is None or not are_ascii(headers.values()):
-        return normalize_headers(headers.items(), body_length)
+    if names is None:
+        return read_headers(headers, body_length)
     host_name, length_name, proto_name = names
     host = headers.get(host_name, "")
     if "," in host:
         host = _single_host(host)
         headers = {**headers, host_name: host}
-    if length_name in headers or body_length:
-        headers = {**headers, length_name: str(body_length)}
+    length = str(body_length)
+    if headers.get(length_name, "0") != length:
+        headers = {**headers, length_name: length}
     return tuple(headers.items()), host, headers.get(proto_name, "").lower()
 
 
@@ -95,11 +97,21 @@ def _special_names(names: tuple[str, ...]) -> tuple[str, str, str] | None:
     )
 
 
-_SPECIAL_NAMES = Memo(_special_names)
+_SPECIAL_NAMES = remember(_special_names)
+
+
+def read_headers(headers: Event, body_length: int) -> tuple[Pairs, str, str]:
+    """The headers of an event for the application, and the values of Host and X-Forwarded-Proto (``""`` when absent).
+
+    Raises EventError for what is no text.
+    """
+    for name, value in headers.items():
+        check_pair("headers", name, value)
+    return normalize_headers(headers.items(), body_length)
 
 
 def normalize_headers(raw: Iterable[tuple[str, str]], body_length: int) -> tuple[Pairs, str, str]:
-    """The headers for the application, and the values of Host and X-Forwarded-Proto (``""`` when absent).
+    """As ``read_headers``, for pairs of text.
 
     The event's Content-Length counts the bytes on the wire before the gateway had them, so it is stated anew;
     a body that came without one gets one. Transfer-Encoding described a framing that is gone.
@@ -108,8 +120,6 @@ def normalize_headers(raw: Iterable[tuple[str, str]], body_length: int) -> tuple
     host = forwarded_proto = ""
     has_length = False
     for name, value in raw:
-        if not (type(name) is type(value) is str and name.isascii() and value.isascii()):
-            check_pair("headers", name, value)
         key = name.lower()
         if key == "host":
             host = value = _single_host(value)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
+from importlib import import_module
 
 import pytest
 
 from fc_adapter import EventError
+from fc_adapter.contract.query import parse_query_string
 from fc_adapter.contract.request import build_event, load_event, parse_event
-from fc_adapter.contract.wire import parse_query_string, read_request
+from fc_adapter.contract.wire import read_request
 from fc_adapter.messages import Request
 from tests.conftest import make_event, read_event
 
@@ -337,3 +340,32 @@ def test_read_request_without_a_path():
 
 def test_query_bytes_that_are_not_utf8_are_lost_at_the_gateway():
     assert parse_query_string("a=%FF%E4%BD") == (("a", "\ufffd\ufffd\ufffd"),)
+
+
+@pytest.fixture(params=["with orjson", "without"])
+def orjson(request, monkeypatch):
+    """Run a test in a process that has loaded orjson, and in one that has not."""
+    if request.param == "without":
+        monkeypatch.delitem(sys.modules, "orjson", raising=False)
+    else:
+        import_module("orjson")
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        (b'{"rawPath": "/", "a": "\xe4\xbd\xa0"}', {"rawPath": "/", "a": "你"}),
+        (' \n{"rawPath": "/a"} ', {"rawPath": "/a"}),
+        (b'{"rawPath": "/"}\n', {"rawPath": "/"}),
+        (b'{"rawPath": "/", "a": Infinity, "b": 1, "b": 2}', {"rawPath": "/", "a": float("inf"), "b": 2}),
+        (bytearray(b'{"rawPath": "/", "a": "\\ud800"}'), {"rawPath": "/", "a": "\ud800"}),
+    ],
+)
+def test_json_of_every_kind(orjson, event, expected):
+    assert load_event(event) == expected
+
+
+@pytest.mark.parametrize("event", [b'{"rawPath": "/"} x', b'{"rawPath": "/"', '{"rawPath": "/"}{}', b'{"a": "\xff"}'])
+def test_what_is_not_json(orjson, event):
+    with pytest.raises(EventError, match="the event is not JSON"):
+        load_event(event)
