@@ -1,0 +1,1 @@
+"""What is measured: requests, apps, the adapter, its peers, and handlers written by hand."""

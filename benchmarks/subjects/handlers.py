@@ -1,0 +1,96 @@
+"""The adapter, its peers and handlers written by hand, all as ``handler(event_bytes, context)``.
+
+Each entry of ``WSGI`` and ``ASGI`` makes a handler of an app, or raises ImportError when its distribution is missing.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Callable, NamedTuple
+
+from .requests import CONTEXT, Request, aws_event, fc_event
+
+Handler = Callable[[bytes, Any], Any]
+
+
+class Kind(NamedTuple):
+    """A way to make a handler.
+
+    - ``make(app)``: gives ``handler(event, context)``.
+    - ``is_peer``: it runs on AWS, and takes a parsed event.
+    - ``rival``: the name of the adapter's own kind that it is compared with, or ``""``.
+    """
+
+    name: str
+    make: Callable[[Any], Any]
+    is_peer: bool = False
+    rival: str = ""
+
+
+def _fc_adapter(**options: Any) -> Callable[[Any], Handler]:
+    def make(app: Any) -> Handler:
+        import fc_adapter
+
+        return fc_adapter.wrap(app, **options)
+
+    return make
+
+
+def _apig_wsgi(app: Any) -> Handler:
+    from apig_wsgi import make_lambda_handler
+
+    return make_lambda_handler(app)
+
+
+def _serverless_wsgi(app: Any) -> Handler:
+    from serverless_wsgi import handle_request
+
+    return lambda event, context: handle_request(app, event, context)
+
+
+def _handwritten(app: Any) -> Handler:
+    from .handwritten import make_handler
+
+    return make_handler(app)
+
+
+def _handwritten_asgi(app: Any) -> Handler:
+    from a2wsgi import ASGIMiddleware
+
+    return _handwritten(ASGIMiddleware(app))
+
+
+def _mangum(lifespan: str) -> Callable[[Any], Handler]:
+    def make(app: Any) -> Handler:
+        from mangum import Mangum
+
+        return Mangum(app, lifespan=lifespan)
+
+    return make
+
+
+WSGI = (
+    Kind("fc_adapter", _fc_adapter()),
+    Kind("apig-wsgi", _apig_wsgi, True, "fc_adapter"),
+    Kind("serverless-wsgi", _serverless_wsgi, True, "fc_adapter"),
+    Kind("by hand", _handwritten, rival="fc_adapter"),
+)
+ASGI_OFF = (
+    Kind("fc_adapter, lifespan off", _fc_adapter(lifespan="off")),
+    Kind("Mangum, lifespan off", _mangum("off"), True, "fc_adapter, lifespan off"),
+    Kind("a2wsgi by hand (no lifespan)", _handwritten_asgi, rival="fc_adapter, lifespan off"),
+)
+ASGI_AUTO = (
+    Kind("fc_adapter, lifespan auto", _fc_adapter()),
+    Kind("Mangum, lifespan auto", _mangum("auto"), True, "fc_adapter, lifespan auto"),
+)
+
+
+def bind(kind: Kind, app: Any, request: Request) -> Callable[[], Any]:
+    """A function that serves ``request`` once, from the event's bytes to the result. Raises ImportError."""
+    handler = kind.make(app)
+    if not kind.is_peer:
+        event = fc_event(request)
+        return lambda: handler(event, CONTEXT)
+    peer_event, loads = aws_event(request), json.loads
+    return lambda: handler(loads(peer_event), CONTEXT)
