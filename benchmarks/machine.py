@@ -62,4 +62,4 @@ def _cpu() -> str:
 
 def _noise() -> float:
     text = json.dumps({"numbers": list(range(100))})
-    return spread(measure([Subject("", lambda: json.loads(text))], Effort(40, 0.005))[""])
+    return spread(measure([Subject("", lambda: json.loads(text))], Effort(100, 0.002))[""])

@@ -6,8 +6,10 @@ import gc
 import random
 from itertools import repeat
 from statistics import median, quantiles
-from time import perf_counter
-from typing import Any, Callable, NamedTuple
+from time import perf_counter, process_time
+from typing import Any, Callable, NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 
 class Subject(NamedTuple):
@@ -25,51 +27,79 @@ class Subject(NamedTuple):
 
 
 class Effort(NamedTuple):
-    """How much to measure: ``rounds``, and for how long (seconds) each subject runs in one of them."""
+    """How much to measure.
+
+    - ``rounds``: how often each subject takes its turn.
+    - ``slice_seconds``: how long its turn is; a process that is started, or a large body, takes the time that it takes.
+      Many short turns bear a busy machine better than few long ones: most of them are not interrupted.
+    - ``is_quick``: whether large cases are left out.
+    - ``counts_cpu``: whether the processor's time is counted, all threads together, rather than the clock's.
+    """
 
     rounds: int
-    slice_seconds: float
+    slice_seconds: float = 0.0
+    is_quick: bool = False
+    counts_cpu: bool = False
 
 
-Samples = dict[str, list[float]]  # for each subject's name: seconds per call, one number for each round
+Samples = dict[str, list[float]]  # for each subject's name: seconds, one number for each round
+
+
+def take_turns(turns: dict[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
+    """What each of ``turns`` gives in each round. All get one turn in each round, in an order that is shuffled anew."""
+    results: dict[str, list[T]] = {name: [] for name in turns}
+    order = list(turns)
+    shuffle = random.Random(rounds).shuffle
+    for _ in range(rounds):
+        shuffle(order)
+        for name in order:
+            results[name].append(turns[name]())
+    return results
 
 
 def measure(subjects: list[Subject], effort: Effort) -> Samples:
-    """Let all ``subjects`` take turns. The garbage collector runs, as it does in a function."""
-    numbers = {subject.name: _calibrate(subject.call, effort.slice_seconds) for subject in subjects}
-    samples: Samples = {subject.name: [] for subject in subjects}
-    order = list(subjects)
-    shuffle = random.Random(effort.rounds).shuffle
+    """Seconds per call of each subject. The garbage collector runs, as it does in a function."""
+    turns = {subject.name: make_turn(subject.call, effort) for subject in subjects}
     gc.collect()
-    gc.freeze()  # so that a collection between two slices takes microseconds, whatever has been imported
+    gc.freeze()  # so that a collection between two turns takes microseconds, whatever has been imported
     try:
-        for _ in range(effort.rounds):
-            shuffle(order)
-            for subject in order:
-                gc.collect()
-                samples[subject.name].append(time_calls(subject.call, numbers[subject.name]))
+        return take_turns(turns, effort.rounds)
     finally:
         gc.unfreeze()
-    return samples
+
+
+def make_turn(call: Callable[[], Any], effort: Effort) -> Callable[[], float]:
+    """A function that makes as many calls as fill a slice of time, and gives the seconds per call."""
+    clock = process_time if effort.counts_cpu else perf_counter
+    number = _calibrate(call, effort.slice_seconds)
+
+    def turn() -> float:
+        gc.collect()
+        _time_calls(call, number // 8, clock)  # what the others have displaced from the processor's caches
+        return _time_calls(call, number, clock) / number
+
+    return turn
 
 
 def _calibrate(call: Callable[[], Any], slice_seconds: float) -> int:
-    """How many calls fill a slice. Calling it so often also warms it up."""
+    """How many calls fill a slice. Calling it so often also warms it up.
+
+    It is the processor's time that counts here: a call that was interrupted would make slices of too few calls.
+    """
     number = 1
     while True:
-        seconds = time_calls(call, number)
-        if seconds * number >= slice_seconds / 4:
-            return max(1, round(slice_seconds / seconds))
+        seconds = _time_calls(call, number, process_time)
+        if seconds >= slice_seconds / 2:
+            return max(1, round(number * slice_seconds / seconds))
         number *= 2
 
 
-def time_calls(call: Callable[[], Any], number: int) -> float:
-    """Seconds per call."""
+def _time_calls(call: Callable[[], Any], number: int, clock: Callable[[], float]) -> float:
     calls = repeat(None, number)
-    start = perf_counter()
+    start = clock()
     for _ in calls:
         call()
-    return (perf_counter() - start) / number
+    return clock() - start
 
 
 def spread(values: list[float]) -> float:
@@ -80,23 +110,31 @@ def spread(values: list[float]) -> float:
     return (third - first) / middle
 
 
-def ratios(samples: Samples, upper: str, lower: str) -> list[float]:
-    """``upper`` over ``lower`` in each round."""
-    return [one / other for one, other in zip(samples[upper], samples[lower])]
+def ratio(upper: list[float], lower: list[float]) -> float:
+    """The median of one over the other, round by round."""
+    return median([one / other for one, other in zip(upper, lower)])
 
 
 def summarize(subjects: list[Subject], samples: Samples) -> list[dict[str, Any]]:
-    """A row for each subject: its name, ``median`` and ``own`` (seconds), ``spread``, ``rival``, ``ratio``.
+    """A row for each subject: its name, ``median``, ``spread``, ``best``, ``own``, ``share``, ``rival``, ``ratio``.
 
-    ``own`` and ``ratio`` are None for a subject without a floor or a rival.
+    ``own``, and ``share``, which is its share of the median, are None for a subject without a floor; ``ratio`` is None
+    for one without a rival.
     """
     return [_summarize(subject, samples) for subject in subjects]
 
 
 def _summarize(subject: Subject, samples: Samples) -> dict[str, Any]:
     values = samples[subject.name]
-    row: dict[str, Any] = {"subject": subject.name, "median": median(values), "spread": spread(values)}
-    row["own"] = median(values) - sum(median(samples[name]) for name in subject.floor) if subject.floor else None
-    row["rival"] = subject.rival
-    row["ratio"] = median(ratios(samples, subject.rival, subject.name)) if subject.rival else None
-    return row
+    middle = median(values)
+    own = middle - sum(median(samples[name]) for name in subject.floor) if subject.floor else None
+    return {
+        "subject": subject.name,
+        "median": middle,
+        "spread": spread(values),
+        "best": min(values),
+        "own": own,
+        "share": own / middle if own is not None else None,
+        "rival": subject.rival,
+        "ratio": ratio(samples[subject.rival], values) if subject.rival else None,
+    }

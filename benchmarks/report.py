@@ -18,13 +18,14 @@ class Column(NamedTuple):
         value = row.get(self.key)
         if value is None:
             return ""
-        return self.form.format(value if isinstance(value, str) else value * self.factor)
+        return self.form.format(value if self.factor == 1.0 else value * self.factor)
 
 
 SUBJECT = Column("subject", "")
 MICROSECONDS = Column("median", "median, µs", "{:.1f}", 1e6)
 SPREAD = Column("spread", "spread", "{:.0f} %", 100)
 OWN_MICROSECONDS = Column("own", "own, µs", "{:.1f}", 1e6)
+SHARE = Column("share", "own share", "{:.0f} %", 100)
 RATIO = Column("ratio", "fc_adapter over it", "{:.2f}")
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Callable
 
 from ..measure import Effort, Subject, measure, summarize
@@ -30,14 +32,21 @@ APP, LOOP = "floor: the app alone", "floor: run_until_complete of nothing"
 
 def run(effort: Effort) -> list[Table]:
     """A table for each interface and request."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)  # Mangum takes the current one
-    try:
+    with event_loop() as loop:
         return [
             Table(f"{request.name}, {interface}", COLUMNS, _run(make(request, loop), effort))
             for interface, make in (("WSGI", _wsgi), ("ASGI", _asgi))
             for request in (JSON_POST, HTML_GET)
         ]
+
+
+@contextmanager
+def event_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """An event loop that is the current one, which Mangum takes, for the time of a ``with`` block."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        yield loop
     finally:
         asyncio.set_event_loop(None)
         loop.close()
@@ -53,7 +62,7 @@ def _wsgi(request: Request, loop: asyncio.AbstractEventLoop) -> list[Subject]:
     def call() -> tuple[int, bytes]:
         return call_wsgi(wsgi_app, environ, request.body)
 
-    floors = [*_loads(request), Subject(APP, call, "fc_adapter")]
+    floors = [*loads_of(request), Subject(APP, call, "fc_adapter")]
     return [*bind_all(handlers.WSGI, wsgi_app, request, call()), *floors]
 
 
@@ -73,14 +82,15 @@ def _asgi(request: Request, loop: asyncio.AbstractEventLoop) -> list[Subject]:
 
     rival = "fc_adapter, lifespan off"
     floors = [
-        *_loads(request, rival),
+        *loads_of(request, rival),
         Subject(APP, call, rival),
         Subject(LOOP, lambda: loop.run_until_complete(nothing()), rival),
     ]
     return [*bind_all((*handlers.ASGI_OFF, *handlers.ASGI_AUTO), asgi_app, request, call()), *floors]
 
 
-def _loads(request: Request, rival: str = "fc_adapter") -> list[Subject]:
+def loads_of(request: Request, rival: str = "fc_adapter") -> list[Subject]:
+    """Parsing the event of ``request``, on each platform."""
     ours, theirs = fc_event(request), aws_event(request)
     return [
         Subject(FC_LOADS, lambda: json.loads(ours), rival),
@@ -89,17 +99,15 @@ def _loads(request: Request, rival: str = "fc_adapter") -> list[Subject]:
 
 
 def bind_all(
-    kinds: tuple[handlers.Kind, ...], app: Any, request: Request, expected: tuple[int, bytes], floor: str = APP
+    kinds: tuple[handlers.Kind, ...], app: Any, request: Request, expected: tuple[int, bytes]
 ) -> list[Subject]:
     """Subjects for those ``kinds`` that are installed, each of which has answered as ``expected``."""
     subjects = []
     for kind in kinds:
-        try:
+        if kind.is_available:
             call = handlers.bind(kind, app, request)
-        except ImportError:
-            continue
-        check(kind.name, call, expected)
-        subjects.append(Subject(kind.name, call, kind.rival, (AWS_LOADS if kind.is_peer else FC_LOADS, floor)))
+            check(kind.name, call, expected)
+            subjects.append(Subject(kind.name, call, kind.rival, (AWS_LOADS if kind.peer else FC_LOADS, APP)))
     return subjects
 
 

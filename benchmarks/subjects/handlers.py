@@ -1,11 +1,12 @@
 """The adapter, its peers and handlers written by hand, all as ``handler(event_bytes, context)``.
 
-Each entry of ``WSGI`` and ``ASGI`` makes a handler of an app, or raises ImportError when its distribution is missing.
+What is imported is imported by ``Kind.make``, so that a peer may be missing.
 """
 
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from typing import Any, Callable, NamedTuple
 
 from .requests import CONTEXT, Request, aws_event, fc_event
@@ -17,14 +18,19 @@ class Kind(NamedTuple):
     """A way to make a handler.
 
     - ``make(app)``: gives ``handler(event, context)``.
-    - ``is_peer``: it runs on AWS, and takes a parsed event.
     - ``rival``: the name of the adapter's own kind that it is compared with, or ``""``.
+    - ``peer``: the module that it needs, if it is for AWS; then it takes a parsed event.
     """
 
     name: str
     make: Callable[[Any], Any]
-    is_peer: bool = False
     rival: str = ""
+    peer: str = ""
+
+    @property
+    def is_available(self) -> bool:
+        """Whether what it needs is installed."""
+        return not self.peer or find_spec(self.peer) is not None
 
 
 def _fc_adapter(**options: Any) -> Callable[[Any], Handler]:
@@ -71,25 +77,25 @@ def _mangum(lifespan: str) -> Callable[[Any], Handler]:
 
 WSGI = (
     Kind("fc_adapter", _fc_adapter()),
-    Kind("apig-wsgi", _apig_wsgi, True, "fc_adapter"),
-    Kind("serverless-wsgi", _serverless_wsgi, True, "fc_adapter"),
-    Kind("by hand", _handwritten, rival="fc_adapter"),
+    Kind("apig-wsgi", _apig_wsgi, "fc_adapter", "apig_wsgi"),
+    Kind("serverless-wsgi", _serverless_wsgi, "fc_adapter", "serverless_wsgi"),
+    Kind("by hand", _handwritten, "fc_adapter"),
 )
 ASGI_OFF = (
     Kind("fc_adapter, lifespan off", _fc_adapter(lifespan="off")),
-    Kind("Mangum, lifespan off", _mangum("off"), True, "fc_adapter, lifespan off"),
-    Kind("a2wsgi by hand (no lifespan)", _handwritten_asgi, rival="fc_adapter, lifespan off"),
+    Kind("Mangum, lifespan off", _mangum("off"), "fc_adapter, lifespan off", "mangum"),
+    Kind("a2wsgi by hand (no lifespan)", _handwritten_asgi, "fc_adapter, lifespan off"),
 )
 ASGI_AUTO = (
     Kind("fc_adapter, lifespan auto", _fc_adapter()),
-    Kind("Mangum, lifespan auto", _mangum("auto"), True, "fc_adapter, lifespan auto"),
+    Kind("Mangum, lifespan auto", _mangum("auto"), "fc_adapter, lifespan auto", "mangum"),
 )
 
 
 def bind(kind: Kind, app: Any, request: Request) -> Callable[[], Any]:
-    """A function that serves ``request`` once, from the event's bytes to the result. Raises ImportError."""
+    """A function that serves ``request`` once, from the event's bytes to the result."""
     handler = kind.make(app)
-    if not kind.is_peer:
+    if not kind.peer:
         event = fc_event(request)
         return lambda: handler(event, CONTEXT)
     peer_event, loads = aws_event(request), json.loads

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import sys
@@ -199,10 +200,13 @@ def call_wsgi(app: Any, environ: dict[str, Any], body: bytes) -> tuple[int, byte
 
 async def call_asgi(app: Any, scope: dict[str, Any], body: bytes) -> tuple[int, bytes]:
     """Call an ASGI app with a ready scope, as directly as can be, and give its status and body."""
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": body, "more_body": False}
+        if messages:
+            return messages.pop()
+        return await asyncio.get_running_loop().create_future()  # the client stays; frameworks cancel this
 
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
