@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from functools import partial
 from importlib.util import find_spec
 from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from ..children import ROOT, command, environment
+from .. import children
 from ..measure import Effort, Subject, ratio, summarize, take_turns
 from ..report import RATIO, SPREAD, SUBJECT, Column, Table
 from ..subjects.requests import JSON_POST, aws_event, fc_event
@@ -89,7 +87,7 @@ def run(effort: Effort) -> list[Table]:
 
 def _run(title: str, starts: tuple[Start, ...], app: str, before: str, effort: Effort, cache: str) -> Table:
     turns = {
-        start.name: partial(_start, _source(start, app, before, effort), cache)
+        start.name: partial(children.run, "-c", _source(start, app, before, effort), cache=cache)
         for start in starts
         if find_spec(start.module)
     }
@@ -99,6 +97,7 @@ def _run(title: str, starts: tuple[Start, ...], app: str, before: str, effort: E
 
 
 def _source(start: Start, app: str, before: str, effort: Effort) -> str:
+    """A program that prints the seconds and modules until the app is wrapped, then until it has served a request."""
     event = (aws_event if start.is_peer else fc_event)(JSON_POST)
     if start is ASYNCIO:
         serve, check = "", "True"
@@ -107,16 +106,15 @@ def _source(start: Start, app: str, before: str, effort: Effort) -> str:
         check = "result['statusCode'] == 200"
     clock = "process_time" if effort.counts_cpu else "perf_counter"
     return SOURCE.format(
-        root=str(ROOT), clock=clock, app=app, before=before, event=event, wrap=start.wrap, serve=serve, check=check
+        root=str(children.ROOT),
+        clock=clock,
+        app=app,
+        before=before,
+        event=event,
+        wrap=start.wrap,
+        serve=serve,
+        check=check,
     )
-
-
-def _start(source: str, cache: str) -> list[Any]:
-    """Run a fresh interpreter: seconds and modules until the app is wrapped, then until it has served a request."""
-    done = subprocess.run(
-        command("-c", source, cache=cache), cwd=ROOT, env=environment(), stdout=subprocess.PIPE, check=True
-    )
-    return json.loads(done.stdout)
 
 
 def _rows(results: dict[str, list[list[float]]]) -> list[dict[str, Any]]:

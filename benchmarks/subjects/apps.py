@@ -60,4 +60,40 @@ async def _read(receive):
         message = await receive()
         chunks.append(message.get("body", b""))
         if not message.get("more_body"):
-            return b"".join(chunks)
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def wsgi_upload(environ, start_response):
+    """Reads a body, and answers with its length."""
+    length = str(len(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))).encode()
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(length)))])
+    return [length]
+
+
+async def asgi_upload(scope, receive, send):
+    """Reads a body, and answers with its length."""
+    length = str(len(await _read(receive))).encode()
+    headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(length)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": length})
+
+
+def make_wsgi_download(body, content_type):
+    """An app that answers with ``body``."""
+
+    def app(environ, start_response):
+        start_response("200 OK", [("Content-Type", content_type), ("Content-Length", str(len(body)))])
+        return [body]
+
+    return app
+
+
+def make_asgi_download(body, content_type):
+    """An app that answers with ``body``."""
+
+    async def app(scope, receive, send):
+        headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return app
