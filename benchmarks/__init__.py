@@ -3,7 +3,7 @@
 In a clone of the repository::
 
     pip install -e '.[bench]'
-    python -m benchmarks                                # everything: some five minutes
+    python -m benchmarks                                # everything: a few minutes
     python -m benchmarks request cold --rounds 50       # some groups, with more rounds or fewer
     python -m benchmarks --quick --json result.json     # the short form; the numbers for a program
     python -m benchmarks request --cpu                  # on a machine that does other things at the same time
