@@ -25,7 +25,8 @@ Groups:
 - ``request``: a small JSON POST and an HTML GET, from the event's bytes to the result, with apps that do next to
   nothing. ``own`` is what is left of a subject's median without parsing its event and calling the app.
 - ``frameworks``: the same requests through Flask, Django and FastAPI. The floor is the framework's app called with a
-  ready environ or scope, so ``own share`` is the adapter's part of a real request.
+  ready environ or scope, so ``own share`` is the adapter's part of a real request. FastAPI imports orjson where it is
+  installed, and ``fc_adapter`` then parses events with it.
 - ``cold``: in fresh interpreters, which have imported ``json`` and ``logging`` as the platform's runtime has: importing
   the adapter and wrapping an app, in milliseconds and in modules; then the same with a first request. Everything is
   compiled before.

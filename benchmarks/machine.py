@@ -11,7 +11,7 @@ from typing import Any
 
 from .measure import Effort, Subject, measure, spread
 
-PEERS = ("apig-wsgi", "serverless-wsgi", "mangum", "a2wsgi", "pybase64")
+PEERS = ("apig-wsgi", "serverless-wsgi", "mangum", "a2wsgi", "pybase64", "orjson")
 SERVERS = ("flask", "django", "fastapi", "gunicorn")
 
 

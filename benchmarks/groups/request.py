@@ -63,7 +63,7 @@ def _wsgi(request: Request, loop: asyncio.AbstractEventLoop) -> list[Subject]:
         return call_wsgi(wsgi_app, environ, request.body)
 
     floors = [*loads_of(request), Subject(APP, call, "fc_adapter")]
-    return [*bind_all(handlers.WSGI, wsgi_app, request, call()), *floors]
+    return [*bind_all((*handlers.WSGI, handlers.WITH_ORJSON), wsgi_app, request, call()), *floors]
 
 
 def _asgi(request: Request, loop: asyncio.AbstractEventLoop) -> list[Subject]:
@@ -107,7 +107,7 @@ def bind_all(
         if kind.is_available:
             call = handlers.bind(kind, app, request)
             check(kind.name, call, expected)
-            subjects.append(Subject(kind.name, call, kind.rival, (AWS_LOADS if kind.peer else FC_LOADS, APP)))
+            subjects.append(Subject(kind.name, call, kind.rival, (AWS_LOADS if kind.is_peer else FC_LOADS, APP)))
     return subjects
 
 

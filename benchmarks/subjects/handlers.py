@@ -6,6 +6,7 @@ What is imported is imported by ``Kind.make``, so that a peer may be missing.
 from __future__ import annotations
 
 import json
+import sys
 from importlib.util import find_spec
 from typing import Any, Callable, NamedTuple
 
@@ -19,18 +20,20 @@ class Kind(NamedTuple):
 
     - ``make(app)``: gives ``handler(event, context)``.
     - ``rival``: the name of the adapter's own kind that it is compared with, or ``""``.
-    - ``peer``: the module that it needs, if it is for AWS; then it takes a parsed event.
+    - ``module``: what it needs beside the adapter's own dependencies, or ``""``.
+    - ``is_peer``: it is for AWS, and takes a parsed event.
     """
 
     name: str
     make: Callable[[Any], Any]
     rival: str = ""
-    peer: str = ""
+    module: str = ""
+    is_peer: bool = False
 
     @property
     def is_available(self) -> bool:
         """Whether what it needs is installed."""
-        return not self.peer or find_spec(self.peer) is not None
+        return not self.module or find_spec(self.module) is not None
 
 
 def _fc_adapter(**options: Any) -> Callable[[Any], Handler]:
@@ -40,6 +43,23 @@ def _fc_adapter(**options: Any) -> Callable[[Any], Handler]:
         return fc_adapter.wrap(app, **options)
 
     return make
+
+
+def _fc_adapter_with_orjson(app: Any) -> Handler:
+    """The adapter in a process where the app has imported orjson. For the others that is undone after each call."""
+    import orjson
+
+    handler = _fc_adapter()(app)
+    del sys.modules["orjson"]
+
+    def call(event: bytes, context: Any) -> Any:
+        sys.modules["orjson"] = orjson
+        try:
+            return handler(event, context)
+        finally:
+            del sys.modules["orjson"]
+
+    return call
 
 
 def _apig_wsgi(app: Any) -> Handler:
@@ -77,25 +97,26 @@ def _mangum(lifespan: str) -> Callable[[Any], Handler]:
 
 WSGI = (
     Kind("fc_adapter", _fc_adapter()),
-    Kind("apig-wsgi", _apig_wsgi, "fc_adapter", "apig_wsgi"),
-    Kind("serverless-wsgi", _serverless_wsgi, "fc_adapter", "serverless_wsgi"),
+    Kind("apig-wsgi", _apig_wsgi, "fc_adapter", "apig_wsgi", True),
+    Kind("serverless-wsgi", _serverless_wsgi, "fc_adapter", "serverless_wsgi", True),
     Kind("by hand", _handwritten, "fc_adapter"),
 )
+WITH_ORJSON = Kind("fc_adapter, orjson imported", _fc_adapter_with_orjson, "fc_adapter", "orjson")
 ASGI_OFF = (
     Kind("fc_adapter, lifespan off", _fc_adapter(lifespan="off")),
-    Kind("Mangum, lifespan off", _mangum("off"), "fc_adapter, lifespan off", "mangum"),
+    Kind("Mangum, lifespan off", _mangum("off"), "fc_adapter, lifespan off", "mangum", True),
     Kind("a2wsgi by hand (no lifespan)", _handwritten_asgi, "fc_adapter, lifespan off"),
 )
 ASGI_AUTO = (
     Kind("fc_adapter, lifespan auto", _fc_adapter()),
-    Kind("Mangum, lifespan auto", _mangum("auto"), "fc_adapter, lifespan auto", "mangum"),
+    Kind("Mangum, lifespan auto", _mangum("auto"), "fc_adapter, lifespan auto", "mangum", True),
 )
 
 
 def bind(kind: Kind, app: Any, request: Request) -> Callable[[], Any]:
     """A function that serves ``request`` once, from the event's bytes to the result."""
     handler = kind.make(app)
-    if not kind.peer:
+    if not kind.is_peer:
         event = fc_event(request)
         return lambda: handler(event, CONTEXT)
     peer_event, loads = aws_event(request), json.loads
