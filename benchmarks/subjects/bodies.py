@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import random
+from functools import partial
 from typing import Any, Callable, NamedTuple
 
 from . import apps, handlers
@@ -75,19 +76,19 @@ def check(carrier: Carrier, case: Case, body: bytes, result: Any) -> None:
 
 def _make_floor(case: Case, event: bytes, body: bytes) -> Callable[[], Any]:
     """What cannot be avoided: parsing the event, and one conversion of the body from text or Base64, or to it."""
-    codec = _base64()
+    encode, decode = _codec()
     return {
         ("request", "text"): lambda: json.loads(event)["body"].encode(),
-        ("request", "binary"): lambda: codec.b64decode(json.loads(event)["body"]),
+        ("request", "binary"): lambda: decode(json.loads(event)["body"]),
         ("response", "text"): lambda: json.loads(event) and body.decode(),
-        ("response", "binary"): lambda: json.loads(event) and codec.b64encode(body).decode("ascii"),
+        ("response", "binary"): lambda: json.loads(event) and encode(body),
     }[case.direction, case.kind]
 
 
-def _base64() -> Any:
-    """pybase64, unless it is missing or kept out."""
+def _codec() -> tuple[Callable[[bytes], str], Callable[[str], bytes]]:
+    """Base64 there and back: pybase64's, unless it is missing or kept out."""
     try:
         import pybase64
     except ImportError:
-        return base64
-    return pybase64
+        return lambda body: base64.b64encode(body).decode("ascii"), base64.b64decode
+    return pybase64.b64encode_as_string, partial(pybase64.b64decode, validate=True)
