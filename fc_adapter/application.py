@@ -6,7 +6,6 @@ calling the app to find out might do anything.
 
 from __future__ import annotations
 
-from collections import namedtuple
 from functools import partial
 from types import MethodType, MethodWrapperType
 
@@ -67,7 +66,7 @@ def _missing_attribute(owner: object, name: str) -> str:
     return f"{getattr(owner, '__name__', type(owner).__name__)!r} has no {name!r}; it has: {names}"
 
 
-class _Signature(namedtuple("_Signature", "names required is_open gives")):
+class _Signature:
     """What a function takes, and what calling it gives.
 
     - ``names``: of its positional parameters; ``required``: how many of them must be given.
@@ -75,7 +74,11 @@ class _Signature(namedtuple("_Signature", "names required is_open gives")):
     - ``gives``: ``"coroutine"``, ``"async generator"``, or ``""`` for anything else.
     """
 
-    __slots__ = ()
+    def __init__(self, names: tuple[str, ...], required: int, is_open: bool, gives: str) -> None:
+        self.names = names
+        self.required = required
+        self.is_open = is_open
+        self.gives = gives
 
     @property
     def first(self) -> str:

@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 import traceback
-from concurrent.futures import ThreadPoolExecutor
 from logging import getLogger
 from typing import Any, Callable, TypeVar
 
@@ -150,6 +149,8 @@ def _step(loop: Any) -> None:
 
 def _call_in_thread(function: Callable[[Main], None], main: Main) -> None:
     """Call a function that runs a loop in a thread of its own, as a loop runs in this one already."""
+    from concurrent.futures import ThreadPoolExecutor  # half a millisecond of a cold start, and rarely needed
+
     context = contextvars.copy_context()
     with ThreadPoolExecutor(1, "fc_adapter") as executor:
         executor.submit(context.run, function, main).result()

@@ -27,11 +27,13 @@ def read_query(parameters: Event, split: SplitQuery = ()) -> str:
     if not split:
         try:
             text = "&".join(map("=".join, parameters.items()))
-            # Nothing needs an escape when the separators are all that is left of it.
-            if len(text.encode("utf-8").translate(None, _UNESCAPED)) == 2 * len(parameters) - 1:
-                return text
+            special = text.encode("utf-8").translate(None, _UNESCAPED_AND_SPACE)
         except (TypeError, UnicodeEncodeError):
-            pass
+            pass  # The error that names the parameter comes from below.
+        else:
+            if len(special) == 2 * len(parameters) - 1:  # the separators, and nothing that needs an escape
+                return text.replace(" ", "%20")
+            return build_query_string(parameters.items())
     pairs = []
     for name, value in parameters.items():
         check_pair("queryParameters", name, value)
@@ -61,10 +63,14 @@ def parse_query_string(query_string: str) -> Pairs:
 
 # What RFC 3986 section 3.4 lets stand in a query, less the characters that form parsers take apart.
 _UNESCAPED = b"/:,@!$'()*-._~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_UNESCAPED_AND_SPACE = _UNESCAPED + b" "
 _escapes: list[str] = []  # for each byte; made when first needed
 
 
 def _escape(text: str) -> str:
+    data = text.encode("utf-8")
+    if not data.translate(None, _UNESCAPED):
+        return text
     if not _escapes:
         _escapes.extend([chr(byte) if byte in _UNESCAPED else f"%{byte:02X}" for byte in range(256)])
-    return "".join([_escapes[byte] for byte in text.encode("utf-8")])
+    return "".join([_escapes[byte] for byte in data])

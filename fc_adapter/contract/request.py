@@ -16,7 +16,6 @@ from sys import modules
 
 from ..errors import EventError
 from ..messages import Request, get_header
-from .base64 import decode_base64, encode_base64
 from .fields import check_unicode, describe, get_boolean, get_mapping, get_text, malformed
 from .query import parse_query_string, read_query
 from .rules import (
@@ -168,6 +167,8 @@ def build_event(request: Request, *, account_id: str = "", request_id: str = "",
     from time import gmtime, strftime
     from urllib.parse import unquote_to_bytes
 
+    from .base64 import encode_base64
+
     content_type = get_header(request.headers, "content-type")
     as_text = is_text_type(media_type(content_type))
     encode = decode_as_gateway if as_text else encode_base64
@@ -229,12 +230,16 @@ def _parse_body(event: Event) -> bytes:
     body = event.get("body")
     if not isinstance(body, str):
         body = get_text(event, "body")
-    encoded = event.get("isBase64Encoded")
-    if encoded is False or not get_boolean(event, "isBase64Encoded"):
+    is_base64 = event.get("isBase64Encoded")
+    if type(is_base64) is not bool:
+        is_base64 = get_boolean(event, "isBase64Encoded")
+    if not (is_base64 and body):
         try:
             return body.encode("utf-8")
         except UnicodeEncodeError:
             check_unicode("body", body)
+    from .base64 import decode_base64
+
     decoded = decode_base64(body)
     if decoded is None:
         # Files that people encode by hand are wrapped into lines.

@@ -19,7 +19,6 @@ import json
 from ..errors import AppError
 from ..memo import remember
 from ..messages import Response
-from .base64 import encode_base64
 from .rules import (
     DEFAULT_CONTENT_TYPE,
     HOP_BY_HOP_HEADERS,
@@ -96,6 +95,8 @@ def build_result(response: Response, *, method: str = "GET", text_types: Collect
             pass
     is_base64 = text is None
     if text is None:
+        from .base64 import encode_base64
+
         text = encode_base64(body)
     return {"statusCode": status, "headers": headers, "isBase64Encoded": is_base64, "body": text}
 
