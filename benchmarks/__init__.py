@@ -27,6 +27,7 @@ Groups:
 - ``frameworks``: the same requests through Flask, Django and FastAPI. The floor is the framework's app called with a
   ready environ or scope, so ``own share`` is the adapter's part of a real request. FastAPI imports orjson where it is
   installed, and ``fc_adapter`` then parses events with it.
+- ``parts``: the same GET through the parts of the adapter, one by one: where its time goes.
 - ``cold``: in fresh interpreters, which have imported ``json`` and ``logging`` as the platform's runtime has: importing
   the adapter and wrapping an app, in milliseconds and in modules; then the same with a first request. Everything is
   compiled before.

@@ -15,6 +15,7 @@ from .measure import Effort
 # For each group: its effort, and that of the short form.
 GROUPS = {
     "request": (Effort(400, 0.001), Effort(40, 0.0005)),
+    "parts": (Effort(400, 0.001), Effort(20, 0.0005)),
     "frameworks": (Effort(150, 0.002), Effort(8, 0.002)),
     "cold": (Effort(25), Effort(4)),
     "size": (Effort(9, 0.005), Effort(3, 0.002)),
