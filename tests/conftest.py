@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-settings.register_profile("suite", deadline=None, max_examples=200)
-settings.load_profile("suite")
+# The suite tries the same examples each time. HYPOTHESIS_PROFILE=long tries others, and many.
+settings.register_profile("suite", deadline=None, max_examples=200, derandomize=True)
+settings.register_profile("long", deadline=None, max_examples=20_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 EVENTS = Path(__file__).parent / "data" / "events"
 HTTP_EVENTS = ["api_gateway", "get_no_body", "invoke_api", "post_form", "post_json"]
@@ -70,3 +74,11 @@ def dump(event):
 def http_event(request):
     """Each recorded HTTP event, as bytes."""
     return read_event(request.param)
+
+
+@pytest.fixture
+def no_logging():
+    """For tests whose thousands of errors nobody wants to read."""
+    logging.disable()
+    yield
+    logging.disable(logging.NOTSET)

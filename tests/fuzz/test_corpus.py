@@ -1,0 +1,50 @@
+"""Each input of the corpora through its target, on every Python; the fuzzer itself where atheris is installed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz.mutator import mutate
+from tests.fuzz.targets import TARGETS
+
+TESTS = Path(__file__).parents[1]
+INPUTS = sorted((TESTS / "data" / "corpus").glob("*/*"))
+
+
+@pytest.mark.usefixtures("no_logging")
+@pytest.mark.parametrize("path", INPUTS, ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_input(path):
+    TARGETS[path.parent.name](path.read_bytes())
+
+
+@pytest.mark.parametrize("target", ["parse_event", "parse_result"])
+def test_changed_json_is_json(target):
+    inputs = [path.read_bytes() for path in INPUTS if path.parent.name == target]
+    changed = [mutate(data, 4096, seed) for data in inputs for seed in range(40)]
+    assert len({each for each in changed if each is not None}) > 10 * len(inputs)
+    for data in filter(None, changed):
+        assert len(data) <= 4096
+        json.loads(data.decode("utf-8", "surrogatepass"))
+        TARGETS[target](data)
+
+
+@pytest.mark.parametrize(("data", "max_size"), [(b"no JSON", 99), (b"[" * 100_000, 10**6), (b'{"a": "bcd"}', 0)])
+def test_what_cannot_be_changed(data, max_size):
+    assert mutate(data, max_size, 1) is None
+
+
+@pytest.mark.skipif(find_spec("atheris") is None, reason="needs the extra 'fuzz'")
+@pytest.mark.parametrize("target", TARGETS)
+def test_short_run(target):  # pragma: no cover - not every Python that the suite runs on has atheris
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+    command = [sys.executable, "-m", "tests.fuzz", target, "--runs", "2000"]
+    run = subprocess.run(command, cwd=TESTS.parent, env=environment, capture_output=True, text=True, errors="replace")
+    assert run.returncode == 0, run.stderr[-4000:]
+    assert "Done 2000 runs" in run.stderr
