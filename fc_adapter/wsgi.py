@@ -13,13 +13,14 @@ from .messages import Request, Response
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Any
+    from typing import Any, TypeVar
 
     from .invocation import Invocation
     from .messages import Pairs
 
     Environ = dict[str, Any]
     Application = Callable[..., Iterable[bytes]]
+    T = TypeVar("T")
 
 
 class Server:
@@ -36,7 +37,7 @@ class Server:
         """Run one request. Raises what the app raises, and AppError."""
         environ = build_environ(request, base_path=self._base_path)
         environ["fc.event"], environ["fc.context"], environ["fc.request_id"] = invocation
-        return call(self._app, environ)
+        return _let_out_errors(call, self._app, environ)
 
     def respond_wsgi(
         self, environ: Environ, start_response: Callable[..., Any], invocation: Invocation
@@ -45,17 +46,31 @@ class Server:
         environ["fc.event"], environ["fc.context"], environ["fc.request_id"] = invocation
         base_path, environ["PATH_INFO"] = _split_path(environ.get("PATH_INFO", ""), self._base_path)
         environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + base_path
-        iterable = self._app(environ, start_response)
-        try:
-            return list(iterable)
-        finally:
-            _close(iterable)
+        return _let_out_errors(_collect, self._app, environ, start_response)
 
     def initialize(self) -> None:
         """Nothing to do: a WSGI application is ready once it is imported."""
 
     def pre_stop(self) -> None:
         """Nothing to do: WSGI has no end."""
+
+
+def _let_out_errors(function: Callable[..., T], *arguments: Any) -> T:
+    """Call ``function`` and raise what it raises, which is an Exception or an exit: the runtime knows nothing else."""
+    try:
+        return function(*arguments)
+    except (Exception, SystemExit, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise AppError(f"the app let {type(error).__name__} out") from error
+
+
+def _collect(app: Application, environ: Environ, start_response: Callable[..., Any]) -> list[bytes]:
+    iterable = app(environ, start_response)
+    try:
+        return list(iterable)
+    finally:
+        _close(iterable)
 
 
 def build_environ(request: Request, *, base_path: str = "") -> Environ:

@@ -324,6 +324,19 @@ def test_exits_pass_through(error):
     assert iterable.closed == 1
 
 
+class Unusual(BaseException):
+    """No Exception, and no exit either, as gevent's Timeout is."""
+
+
+def test_unusual_exceptions_do_not_leave_the_handler(caplog):
+    iterable = Chunks(Unusual())
+    assert wrap(returning(iterable))(make_event())["statusCode"] == 500
+    assert "AppError: the app let Unusual out" in caplog.text
+    assert iterable.closed == 1
+    with pytest.raises(AppError, match="the app let Unusual out"):
+        wrap(returning(iterable), on_error="raise")({"REQUEST_METHOD": "GET"}, lambda *start: None)
+
+
 def test_close_is_called_once_on_success():
     iterable = Chunks(b"x")
     call(returning(iterable), environ_of())
