@@ -151,16 +151,19 @@ class Handler:
             return self._call_other(self._on_other_event, event, context)
         invocation = Invocation(fields, context, _request_id(fields, context))
         mark = enter(invocation)
-        method = "GET"
         try:
             request = parse_loaded(fields, split_query=self._split_query)
-            method = request.method
-            response = self._server.respond(request, invocation)
-            return build_result(response, method=method, text_types=self._text_types)
-        except Exception as error:
+            try:
+                response = self._server.respond(request, invocation)
+                return build_result(response, method=request.method, text_types=self._text_types)
+            except Exception as error:
+                if self._raise_errors:
+                    raise
+                return build_result(_answer_error(error, invocation.request_id), method=request.method)
+        except EventError as error:
             if self._raise_errors:
                 raise
-            return build_result(_answer_error(error, invocation.request_id), method=method)
+            return build_result(_answer(error, invocation.request_id, 400, f"Bad Request: {error}"))
         finally:
             leave(mark)
 
@@ -198,13 +201,15 @@ class Handler:
 
 def _answer_error(error: Exception, request_id: str) -> Response:
     """A page that tells the client nothing of the app, and a log record that tells all."""
+    if isinstance(error, DeadlineError):
+        return _answer(error, request_id, 504, "Gateway Timeout")
+    return _answer(error, request_id, 500, "Internal Server Error")
+
+
+def _answer(error: Exception, request_id: str, status: int, body: str) -> Response:
+    """A page that says ``body``, and a log record of ``error``."""
     from logging import getLogger
 
-    status, body = 500, "Internal Server Error"
-    if isinstance(error, EventError):
-        status, body = 400, f"Bad Request: {error}"
-    elif isinstance(error, DeadlineError):
-        status, body = 504, "Gateway Timeout"
     getLogger("fc_adapter").error(
         "request %s failed with %s: %s", request_id or "(no id)", type(error).__name__, error, exc_info=error
     )

@@ -116,6 +116,16 @@ def test_malformed_http_event_is_a_400(caplog):
         wrap(report, on_error="raise")(make_event(body="*", is_base64=True))
 
 
+def test_event_error_of_an_app_is_a_500(caplog):
+    """The client's request was right; and the page for it would tell of the app."""
+
+    def app(environ, start_response):
+        raise EventError("secret")
+
+    assert wrap(app)(make_event())["body"] == "Internal Server Error"
+    assert "EventError: secret" in caplog.text
+
+
 def test_log_record_without_a_request_id(caplog):
     wrap(lambda environ, start_response: None)(make_event(request_id=""))
     assert "request (no id) failed with AppError" in caplog.text
