@@ -21,3 +21,11 @@ class AppError(AdapterError, RuntimeError):
 
 class DeadlineError(AppError):
     """The application had not answered when the function's timeout came close."""
+
+
+def shorten(value: object) -> str:
+    """The repr of ``value`` for an error message, of 100 characters at most."""
+    try:
+        return f"{value!r:.100}"
+    except Exception:  # a number of thousands of digits, or a broken __repr__
+        return f"a value of type {type(value).__name__}"

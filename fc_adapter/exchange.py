@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from .contract.rules import decode_header
-from .errors import AppError
+from .errors import AppError, shorten
 from .messages import Response
 
 TYPE_CHECKING = False
@@ -48,7 +48,7 @@ class Exchange:
         """Take a message of the app. Raises AppError for one that is wrong or comes at a wrong time."""
         kind = message.get("type") if isinstance(message, dict) else message
         if self.is_complete:
-            raise AppError(f"the app sent {kind!r} after its response was complete")
+            raise AppError(f"the app sent {shorten(kind)} after its response was complete")
         if kind == "http.response.start":
             if self._start is not None:
                 raise AppError("the app sent 'http.response.start' twice")
@@ -66,7 +66,8 @@ class Exchange:
                 self.disconnect()
         else:
             raise AppError(
-                f"the app sent a message of type {kind!r:.100}, expected 'http.response.start' or 'http.response.body'"
+                f"the app sent a message of type {shorten(kind)}, expected 'http.response.start' or "
+                "'http.response.body'"
             )
 
     def disconnect(self) -> None:
@@ -87,7 +88,7 @@ class Exchange:
 
 def _parse_status(status: object) -> int:
     if not isinstance(status, int) or not 100 <= status <= 999:
-        raise AppError(f"the app sent the status {status!r:.100}, expected an integer such as 200")
+        raise AppError(f"the app sent the status {shorten(status)}, expected an integer such as 200")
     return int(status)
 
 
@@ -100,5 +101,5 @@ def _parse_headers(headers: Iterable[Any]) -> Pairs:
             name = name.decode("latin-1")
             parsed.append((name, value.decode("ascii") if value.isascii() else decode_header(value)))
     except (AttributeError, TypeError, ValueError):
-        raise AppError(f"the app sent the header {header!r:.100}, expected a name and a value, both bytes") from None
+        raise AppError(f"the app sent the header {shorten(header)}, expected a name and a value, both bytes") from None
     return tuple(parsed)

@@ -6,7 +6,7 @@ import asyncio
 from logging import getLogger
 from typing import Any, Callable
 
-from .errors import AppError
+from .errors import AppError, shorten
 from .loop import take_exception, without_request
 
 TYPE_CHECKING = False
@@ -110,7 +110,7 @@ class _Conversation:
     async def _send(self, message: Message) -> None:
         kind = message.get("type")
         if kind not in (f"lifespan.{self._phase}.complete", f"lifespan.{self._phase}.failed") or self._reply.done():
-            raise AppError(f"the app sent {kind!r} during its {self._phase}, out of turn")
+            raise AppError(f"the app sent {shorten(kind)} during its {self._phase}, out of turn")
         self._reply.set_result(None if kind.endswith("complete") else message.get("message") or "it gave no reason")
 
 

@@ -6,13 +6,13 @@ import sys
 from io import BytesIO
 
 from .contract.rules import decode_header
-from .errors import AppError
+from .errors import AppError, shorten
 from .memo import remember
 from .messages import Request, Response
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any, TypeVar
 
     from .invocation import Invocation
@@ -133,7 +133,7 @@ def call(app: Application, environ: Environ) -> Response:
             try:
                 if chunks:
                     # PEP 3333: too late for an error page; a server that has sent its headers gives up here.
-                    raise exc_info[1].with_traceback(exc_info[2])
+                    raise _error_of(exc_info)
             finally:
                 exc_info = None
         start = _parse_status(status), _parse_headers(headers)
@@ -149,9 +149,7 @@ def call(app: Application, environ: Environ) -> Response:
 
     iterable = app(environ, start_response)
     try:
-        if not (hasattr(iterable, "__iter__") or hasattr(iterable, "__getitem__")):
-            raise AppError(f"the app returned {type(iterable).__name__}, expected an iterable of bytes")
-        for chunk in iterable:
+        for chunk in _iterate(iterable, "returned", "an iterable of bytes"):
             if chunk and start is not None and isinstance(chunk, bytes):
                 chunks.append(chunk)
             else:
@@ -175,16 +173,33 @@ def call(app: Application, environ: Environ) -> Response:
     return Response(status, headers, body)
 
 
+def _iterate(values: Iterable[T], what: str, expected: str) -> Iterator[T]:
+    try:
+        return iter(values)
+    except TypeError as error:
+        raise AppError(f"the app {what} {type(values).__name__}, expected {expected}") from error
+
+
 def _close(iterable: object) -> None:
     close = getattr(iterable, "close", None)
     if close is not None:
         close()
 
 
+def _error_of(exc_info: object) -> BaseException:
+    """The error in what ``sys.exc_info()`` has returned."""
+    if isinstance(exc_info, tuple) and len(exc_info) == 3 and isinstance(exc_info[1], BaseException):
+        return exc_info[1]
+    return AppError(
+        f"the app called start_response after its first body with the exc_info {shorten(exc_info)}, expected what "
+        "sys.exc_info() returns where an error is handled"
+    )
+
+
 def _parse_status(status: object) -> int:
     """``"404 Not Found"`` gives 404."""
     if not isinstance(status, str):
-        raise AppError(f"the app sent the status {_short(status)}, expected a string such as '200 OK'")
+        raise AppError(f"the app sent the status {shorten(status)}, expected a string such as '200 OK'")
     return _CODES[status]
 
 
@@ -192,41 +207,35 @@ def _code(status: str) -> int:
     code = status[:3]
     if len(code) == 3 and code.isdigit() and code.isascii() and code >= "100" and status[3:4] in ("", " "):
         return int(code)
-    raise AppError(f"the app sent the status {_short(status)}, expected a string such as '200 OK'")
+    raise AppError(f"the app sent the status {shorten(status)}, expected a string such as '200 OK'")
 
 
 _CODES = remember(_code)
 
 
-def _parse_headers(headers: object) -> Pairs:
-    if not hasattr(headers, "__iter__"):
-        raise AppError(f"the app sent headers of type {type(headers).__name__}, expected a list of (name, value)")
+def _parse_headers(headers: Any) -> Pairs:
     parsed = []
-    for header in headers:
+    for header in _iterate(headers, "sent headers of type", "a list of (name, value)"):
         if type(header) is tuple and len(header) == 2:  # as nearly all are
             name, value = header
             if type(name) is type(value) is str and value.isascii():
                 parsed.append(header)
                 continue
         if not (isinstance(header, (tuple, list)) and len(header) == 2):
-            raise AppError(f"the app sent the header {_short(header)}, expected a tuple (name, value)")
+            raise AppError(f"the app sent the header {shorten(header)}, expected a tuple (name, value)")
         name, value = header
         if not (isinstance(name, str) and isinstance(value, str)):
-            raise AppError(f"the app sent the header {_short(header)}, expected two strings")
+            raise AppError(f"the app sent the header {shorten(header)}, expected two strings")
         if not value.isascii():
             try:
                 value = decode_header(value.encode("latin-1"))
             except UnicodeEncodeError:
                 raise AppError(
-                    f"the app sent the header {_short(header)}, whose value is beyond latin-1: PEP 3333 has headers "
+                    f"the app sent the header {shorten(header)}, whose value is beyond latin-1: PEP 3333 has headers "
                     "as bytes in the shape of latin-1 text"
                 ) from None
         parsed.append((name, value))
     return tuple(parsed)
-
-
-def _short(value: object) -> str:
-    return f"{value!r:.100}"
 
 
 def _split_path(path: str, base_path: str) -> tuple[str, str]:

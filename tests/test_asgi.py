@@ -187,6 +187,7 @@ FAULTS = [
     (({**START, "headers": [5]},), "both bytes"),
     (({**START, "headers": None},), "both bytes"),
     (({**START, "headers": [(b"a", b"b\r\nc: d")]}, END), "CR, LF or NUL"),
+    (({"type": 10**5000},), "sent a message of type a value of type int"),
     ((START, {"type": "http.response.body", "body": "text"}), "sent a body of type str, expected bytes"),
     ((START, {"type": "http.response.body", "body": None}), "sent a body of type NoneType, expected bytes"),
 ]

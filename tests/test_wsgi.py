@@ -236,6 +236,14 @@ def body_first(environ, start_response):
     yield b"x"
 
 
+def no_error(environ, start_response):
+    start_response(*OK)(b"x")
+    start_response(*OK, (None, None, None))
+
+
+HUGE = 10**5000  # Python refuses to write so many digits
+
+
 FAULTS = [
     (starting("OK", []), "sent the status 'OK'"),
     (starting("20", []), "sent the status '20'"),
@@ -243,7 +251,9 @@ FAULTS = [
     (starting("099 Low", []), "sent the status '099 Low'"),
     (starting("²00 OK", []), "sent the status"),
     (starting(200, []), "sent the status 200"),
+    (starting(HUGE, []), "sent the status a value of type int"),
     (starting("200 OK", None), "headers of type NoneType"),
+    (starting("200 OK", list), "headers of type type"),
     (starting("200 OK", ["ab"]), "sent the header 'ab'"),
     (starting("200 OK", [("a", "b", "c")]), "sent the header"),
     (starting("200 OK", [("a", 1)]), "expected two strings"),
@@ -253,12 +263,14 @@ FAULTS = [
     (starting("200 OK", [("a b", "c")]), "not an HTTP token"),
     (returning(None), "returned NoneType, expected an iterable"),
     (returning(5), "returned int, expected an iterable"),
+    (returning(list), "returned type, expected an iterable"),
     (returning(["text"]), "sent body of type str, expected bytes"),
     (returning("text"), "sent body of type str, expected bytes"),
     (returning(b"bytes"), "sent body of type int, expected bytes"),
     (starting("200 OK", [("Content-Length", "9")]), "announced Content-Length 9, but its body has 1 bytes"),
     (starting("200 OK", [("Content-Length", "many")]), "announced Content-Length many"),
     (twice, "a second time without exc_info"),
+    (no_error, "with the exc_info (None, None, None), expected what sys.exc_info() returns"),
     (body_first, "sent body before it called start_response"),
     (lambda environ, start_response: [], "without calling start_response"),
 ]

@@ -62,7 +62,7 @@ def build_result(response: Response, *, method: str = "GET", text_types: Collect
     for name, value in pairs:
         key = _KEYS[name]
         if not value.isprintable() and ("\n" in value or "\r" in value or "\0" in value):
-            raise AppError(f"the app sent CR, LF or NUL in the value of the header {name!r}: {value[:80]!r}")
+            raise AppError(f"the app sent CR, LF or NUL in the value of the header {name[:80]!r}: {value[:80]!r}")
         value = value.strip(" \t")  # RFC 9110 section 5.5: no part of the value
         if key in spelling:
             headers[spelling[key]] += f", {value}"
