@@ -90,7 +90,7 @@ def build_environ(request: Request, *, base_path: str = "") -> Environ:
         "SERVER_NAME": server_name if server_name.isascii() else _latin1(server_name),
         "SERVER_PORT": str(server_port),
         "SERVER_PROTOCOL": f"HTTP/{http_version}",
-        "REMOTE_ADDR": client,
+        "REMOTE_ADDR": client if client.isascii() else _latin1(client),
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scheme,
         "wsgi.input": BytesIO(body),

@@ -104,9 +104,10 @@ def test_repeated_headers_are_joined():
     assert (environ["HTTP_X_A"], environ["HTTP_COOKIE"]) == ("1,2", "a=1; b=2")
 
 
-def test_unicode_server_name():
-    environ = build_environ(parse_event(make_event(domain="例.example")))
+def test_unicode_in_names_and_addresses():
+    environ = build_environ(parse_event(make_event(domain="例.example", source_ip="例")))
     assert environ["SERVER_NAME"] == "例.example".encode().decode("latin-1")
+    assert environ["REMOTE_ADDR"] == "例".encode().decode("latin-1")
 
 
 def test_errors_stream_is_the_current_stderr(monkeypatch):
