@@ -85,7 +85,12 @@ class Cycle:
         self._tasks.begin()
         try:
             await self._app(self._scope, exchange.receive, exchange.send)
-        except Exception:
+        except (asyncio.CancelledError, GeneratorExit, SystemExit, KeyboardInterrupt):
+            # Out of time, or on the way out: nothing can be waited for, but what goes on must not be lost.
+            self._exchange.disconnect()
+            self._leave_running(*self._tasks.running)
+            raise
+        except BaseException:
             await self._wait_for_tasks()
             raise
         exchange.disconnect()
@@ -106,8 +111,7 @@ class Cycle:
             seconds = min(seconds, max(self._began + timeout - self._reserve - time.monotonic(), 0.0))
         if await self._tasks.wait(seconds):
             return
-        for task in self._tasks.running:
-            self._leave_running(task)
+        self._leave_running(*self._tasks.running)
         if self._background_timeout:
             _logger.warning(
                 "request %s left tasks running after %.2g s, which stand still until the next request: %s",
@@ -146,7 +150,8 @@ class Cycle:
     def _request_id(self) -> str:
         return self._invocation.request_id or "(no id)"
 
-    def _leave_running(self, task: asyncio.Task[Any]) -> None:
-        """Hold on to a task that goes on at the next invocation; the event loop itself does not."""
-        self._left_running.add(task)
-        task.add_done_callback(self._left_running.discard)
+    def _leave_running(self, *tasks: asyncio.Task[Any]) -> None:
+        """Hold on to tasks that go on at the next invocation; the event loop itself does not."""
+        self._left_running.update(tasks)
+        for task in tasks:
+            task.add_done_callback(self._left_running.discard)

@@ -516,6 +516,35 @@ def test_stack_of_a_task_that_has_not_begun():
     assert "asyncio" not in stack
 
 
+@pytest.mark.parametrize("is_late", [False, True])
+def test_tasks_of_a_cancelled_request_go_on_later(is_late, caplog):
+    """Nothing but the handler holds a task that waits for the disconnect."""
+    finished = []
+
+    async def listen(receive):
+        finished[0].set_result((await receive())["type"])
+
+    async def app(scope, receive, send):
+        if finished:
+            assert await finished[0] == "http.disconnect"
+            await hello(scope, receive, send)
+            return
+        finished.append(asyncio.get_running_loop().create_future())
+        await receive()
+        asyncio.ensure_future(listen(receive))
+        await asyncio.sleep(0)
+        if not is_late:
+            raise asyncio.CancelledError
+        await asyncio.sleep(60)
+
+    handler = wrap(app, lifespan="off", deadline_margin=0.5)
+    assert handler(make_event(), context_with(1 if is_late else 60))["statusCode"] == (504 if is_late else 500)
+    gc.collect()
+    assert handler(make_event(), context_with(10)) == OK
+    assert "was destroyed" not in caplog.text
+    handler.pre_stop()
+
+
 def test_startup_has_the_same_deadline():
     async def app(scope, receive, send):
         await asyncio.sleep(60)
