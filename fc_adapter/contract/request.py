@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 from sys import modules
 
-from ..errors import EventError
+from ..errors import EventError, shorten
 from ..messages import Request, get_header
 from .fields import check_unicode, describe, get_boolean, get_mapping, get_text, malformed
 from .query import parse_query_string, read_query
@@ -50,7 +50,7 @@ def load_event(event: object) -> Event:
     if not isinstance(event, dict):
         raise EventError(f"the event is {describe(event)}; expected the JSON object of an HTTP trigger")
     if "rawPath" not in event and "httpMethod" not in event and not _is_http_context(event.get("requestContext")):
-        keys = ", ".join([str(key)[:40] for key in list(event)[:12]]) or "none"
+        keys = ", ".join([shorten(key) for key in list(event)[:8]]) or "none"
         raise EventError(
             f"not an HTTP event: its keys are {keys}; expected requestContext.http (HTTP trigger) or httpMethod "
             "(API Gateway). To handle other events too, give wrap() a function as on_other_event"
@@ -70,7 +70,7 @@ def _load_json(event: bytes | str | bytearray) -> object:
     if text[:1] == "{":
         # What json.loads() does, but for its two searches for white space.
         found, end = _decode_json(text)
-        if end == len(text) or text[end:].isspace():
+        if end == len(text) or not text[end:].strip(" \t\r\n"):
             return found
     return json.loads(text)
 

@@ -198,6 +198,7 @@ def test_split_query(split, expected):
         (b"hello", "the event is not JSON"),
         (b"\xff\xfe\x00", "the event is not JSON"),
         (b"[" * 100_000, "the event is not JSON"),
+        ('{"rawPath": "/"} \u00a0', "the event is not JSON"),
         (b"", "the event is not JSON"),
         (b"[1]", "the event is a value of type list; expected the JSON object"),
         (b"null", "the event is null"),
@@ -205,7 +206,8 @@ def test_split_query(split, expected):
         ('"text"', "the event is the string 'text'"),
         (7, "the event is a value of type int"),
         (b"{}", "not an HTTP event: its keys are none"),
-        (read_event("timer"), "its keys are triggerTime, triggerName, payload; .* on_other_event"),
+        (read_event("timer"), "its keys are 'triggerTime', 'triggerName', 'payload'; .* on_other_event"),
+        ({"\ud800": 1, 10**5000: 2}, r"its keys are '\\ud800', a value of type int; "),
         ({"requestContext": "x"}, "not an HTTP event"),
     ],
 )
