@@ -94,6 +94,7 @@ def build_environ(request: Request, *, base_path: str = "") -> Environ:
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scheme,
         "wsgi.input": BytesIO(body),
+        "wsgi.input_terminated": True,  # not of PEP 3333 either: reading ends with the body, as with Gunicorn
         "wsgi.errors": _ERRORS,
         "wsgi.multithread": False,
         "wsgi.multiprocess": True,

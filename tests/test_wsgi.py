@@ -53,6 +53,7 @@ def test_whole_environ():
         "HTTP_HOST": "h.example",
         "HTTP_X_FORWARDED_PROTO": "http",
         "HTTP_X_A": "\xc3\xa9",
+        "wsgi.input_terminated": True,
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
         "wsgi.multithread": False,
