@@ -15,10 +15,53 @@ CHUNKS = [b"one ", "二 ".encode(), b"", b"three"]
 LARGE = b"".join(number.to_bytes(4, "big") for number in range(5 * 1024 * 1024 // 4)) + b"!"
 EXPIRES = datetime(2030, 1, 1, 12, tzinfo=timezone.utc)
 ETAG = "v1-你好".encode().hex()
+LONG_HEADERS = {f"X-Long-{number}": str(number) * 1000 for number in range(6)}
 
 TEXT = ("Content-Type", "text/plain; charset=utf-8")
 
-# Responses that frameworks do not let through, by path: status, headers and body, as WSGI has them.
+# What apps without a framework answer where frameworks have means of their own: status, headers and body, as WSGI has
+# them, by path.
+PLAIN_REPLIES = {
+    "/redirect/relative": ("302 Found", [("Location", "/echo?next=1&to=%2F")], []),
+    "/redirect/absolute": ("307 Temporary Redirect", [("Location", "http://other.example:8080/a?b=c")], []),
+    "/cookies": (
+        "200 OK",
+        [
+            TEXT,
+            ("Set-Cookie", "first=1; Expires=Tue, 01 Jan 2030 12:00:00 GMT; HttpOnly"),
+            ("Set-Cookie", 'second="a, b; c"; Path=/items; Secure'),
+            ("Set-Cookie", "third=; Max-Age=0"),
+        ],
+        [b"three cookies"],
+    ),
+    "/headers": (
+        "200 OK",
+        [TEXT, ("X-Many", "one"), ("X-Many", "two, three"), ("X-Text", "你好".encode().decode("latin-1"))],
+        [b"many headers"],
+    ),
+    "/long-headers": ("200 OK", [TEXT, *LONG_HEADERS.items()], [b"long headers"]),
+    "/no-content": ("204 No Content", [], []),
+    "/missing": ("404 Not Found", [TEXT], ["没有".encode()]),
+    "/bytes": ("200 OK", [("Content-Type", "image/png")], [EVERY_BYTE]),
+    "/gbk": ("200 OK", [("Content-Type", "text/html; charset=gbk")], [GBK_PAGE]),
+    "/compressed": ("200 OK", [TEXT, ("Content-Encoding", "gzip")], [COMPRESSED]),
+    "/empty": ("200 OK", [TEXT, ("Content-Length", "0")], []),
+    "/stream": ("200 OK", [TEXT], CHUNKS),
+    "/large": ("200 OK", [("Content-Type", "video/mp4"), ("Content-Length", str(len(LARGE)))], [LARGE]),
+    "/download": (
+        "200 OK",
+        [
+            ("Content-Type", "application/zip"),
+            ("Content-Disposition", "attachment; filename*=UTF-8''%E6%96%87%E4%BB%B6.zip"),
+        ],
+        [EVERY_BYTE],
+    ),
+    "/json": ("200 OK", [("Content-Type", "application/json")], ['{"你": "好\\u0000 𝄞"}'.encode()]),
+    "/untyped": ("200 OK", [], [b"no type"]),
+    "/untyped-empty": ("200 OK", [], []),
+}
+
+# Responses that frameworks do not let through.
 ODD_REPLIES = {
     "/repeats": (
         "200 OK",
@@ -57,13 +100,9 @@ ODD_REPLIES = {
         [TEXT, ("Content-Disposition", "attachment"), ("X-Fc-Custom", "1"), ("Proxy-Authenticate", "Basic")],
         [b"reserved"],
     ),
-    "/large": ("200 OK", [("Content-Type", "video/mp4"), ("Content-Length", str(len(LARGE)))], [LARGE]),
     "/bad-text": ("200 OK", [TEXT], [b"\xff\xfe", EVERY_BYTE]),
     "/bad-json": ("200 OK", [("Content-Type", "application/problem+json")], [b'{"a": "\xe9"}']),
     "/text-type": ("200 OK", [("content-TYPE", "TEXT/HTML ; charset=x")], ["\ufeff\0\r\n\u2028".encode()]),
-    "/no-type": ("200 OK", [], [b"no type"]),
-    "/no-type-no-body": ("200 OK", [], []),
-    "/no-body": ("200 OK", [TEXT, ("Content-Length", "0")], []),
     "/status": ("299 Odd Status", [TEXT], [b"odd status"]),
     "/bare-status": ("404 ", [TEXT], [b"no reason"]),
     "/reset": ("205 Reset Content", [TEXT, ("Content-Length", "0")], []),

@@ -12,9 +12,9 @@ import django
 from django.conf import settings
 from django.http import FileResponse, HttpResponse, HttpResponseRedirect, JsonResponse, StreamingHttpResponse
 from django.urls import path, reverse
-from django.views.decorators.http import etag, require_GET
+from django.views.decorators.http import etag, require_safe
 
-from .content import CHUNKS, COMPRESSED, ETAG, EVERY_BYTE, EXPIRES, GBK_PAGE, LARGE, digest
+from .content import CHUNKS, COMPRESSED, ETAG, EVERY_BYTE, EXPIRES, GBK_PAGE, LARGE, LONG_HEADERS, digest
 
 settings.configure(
     ALLOWED_HOSTS=["*"],
@@ -87,6 +87,10 @@ def headers(request):
     return response
 
 
+def long_headers(request):
+    return HttpResponse("long headers", headers=LONG_HEADERS)
+
+
 def reflect(request):
     return HttpResponse(request.body, content_type=request.content_type)
 
@@ -141,7 +145,7 @@ def large(request):
     return HttpResponse(LARGE, content_type="application/octet-stream")
 
 
-@require_GET
+@require_safe
 def download(request):
     return FileResponse(BytesIO(EVERY_BYTE), as_attachment=True, filename="文件.zip", content_type="application/zip")
 
@@ -174,6 +178,7 @@ urlpatterns = [
     path("redirect/built", redirect_built),
     path("cookies", cookies),
     path("headers", headers),
+    path("long-headers", long_headers),
     path("reflect", reflect),
     path("events", events),
     path("no-content", no_content),

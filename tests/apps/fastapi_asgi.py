@@ -27,7 +27,8 @@ from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, Field
 
 from .content import METHODS, digest, split
-from .starlette_asgi import FILES, GZIP, REPLIES, describe, describe_field, lifespan, plan, worked
+from .files import FILES
+from .starlette_asgi import GZIP, REPLIES, describe, describe_file, lifespan, plan, worked
 
 app = FastAPI(title="被测", lifespan=lifespan)
 
@@ -104,7 +105,7 @@ def form(name: Annotated[str, Form()], number: Annotated[list[int], Form()]):
 
 @app.post("/upload")
 async def upload(files: list[UploadFile], note: Annotated[str, Form()] = "", raw: Annotated[bytes, File()] = b""):
-    return {"files": [await describe_field(file) for file in files], "note": note, "raw": digest(raw)}
+    return {"files": [await describe_file(file) for file in files], "note": note, "raw": digest(raw)}
 
 
 @app.post("/raw")

@@ -6,7 +6,7 @@ from io import BytesIO
 
 from flask import Flask, Response, redirect, request, send_file, url_for
 
-from .content import CHUNKS, COMPRESSED, ETAG, EVERY_BYTE, EXPIRES, GBK_PAGE, LARGE, METHODS, digest
+from .content import CHUNKS, COMPRESSED, ETAG, EVERY_BYTE, EXPIRES, GBK_PAGE, LARGE, LONG_HEADERS, METHODS, digest
 
 app = Flask(__name__)
 
@@ -25,7 +25,8 @@ def echo(**route):
         "authorization": getattr(request.authorization, "parameters", None),
         "body": digest(body),
         "content_type": request.content_type,
-        "cookies": request.cookies.to_dict(flat=False),
+        "cookie_values": request.cookies.to_dict(flat=False),
+        "cookies": request.cookies,
         "files": {
             field: [[file.filename, file.content_type, digest(file.read())] for file in files]
             for field, files in request.files.lists()
@@ -81,6 +82,11 @@ def headers():
     response.headers["X-Text"] = "你好".encode().decode("latin-1")
     response.vary.update(["Cookie", "Accept"])
     return response
+
+
+@app.route("/long-headers")
+def long_headers():
+    return "long headers", LONG_HEADERS
 
 
 @app.route("/no-content")

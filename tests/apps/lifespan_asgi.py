@@ -1,4 +1,4 @@
-"""An app that writes down its life in the file that ``PARITY_LOG`` names."""
+"""An app that writes down its life in the file that ``LIFE_LOG`` names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 @asynccontextmanager
 async def lifespan(app):
-    with Path(os.environ["PARITY_LOG"]).open("a", encoding="utf-8") as log:
+    with Path(os.environ["LIFE_LOG"]).open("a", encoding="utf-8") as log:
         log.write("启动\n")
         yield {"log": log, "own": "untouched"}
         log.write("停止\n")

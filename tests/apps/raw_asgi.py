@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 
-from .content import CHUNKS, ODD_REPLIES, TEXT, digest, split
+from .content import CHUNKS, ETAG, ODD_REPLIES, PLAIN_REPLIES, TEXT, digest, split
 
 
 async def app(scope, receive, send):
     if scope["type"] == "lifespan":
         await live(scope, receive, send)
     else:
-        await REPLIES.get(scope["path"], echo)(scope, receive, send)
+        await REPLIES.get(scope["path"][len(scope["root_path"]) :], echo)(scope, receive, send)
 
 
 async def live(scope, receive, send):
@@ -85,6 +85,19 @@ def script(*messages, error=None):
     return app
 
 
+async def redirect_built(scope, receive, send):
+    host = dict(scope["headers"])[b"host"].decode("ascii")
+    location = f"{scope['scheme']}://{host}{scope['root_path']}/items/%E4%BD%A0%2F"
+    await reply(303, [("location", location)], [])(scope, receive, send)
+
+
+async def etag(scope, receive, send):
+    if ETAG.encode() in dict(scope["headers"]).get(b"if-none-match", b""):
+        await reply(304, [("etag", f'"{ETAG}"')], [])(scope, receive, send)
+    else:
+        await reply(200, [TEXT, ("etag", f'"{ETAG}"')], [b"cached"])(scope, receive, send)
+
+
 async def reflect(scope, receive, send):
     """The request's body, sent back."""
     content_type = dict(scope["headers"])[b"content-type"].decode("latin-1")
@@ -117,15 +130,16 @@ BODY = {"type": "http.response.body", "body": b"whole"}
 HALF = {"type": "http.response.body", "body": b"half", "more_body": True}
 
 REPLIES = {
+    "/redirect/built": redirect_built,
+    "/etag": etag,
     "/reflect": reflect,
     "/listen": listen,
     "/listened": listened,
     "/chunks": reply(201, [TEXT], CHUNKS),
-    "/no-content": reply(204, [], []),
     "/one-message": script(START, BODY),
     "/no-headers": script({"type": "http.response.start", "status": 200}, BODY),
     "/empty-last": script(START, HALF, {"type": "http.response.body", "body": b"", "more_body": False}),
-    "/error-first": script(error=RuntimeError),
+    "/error": script(error=RuntimeError),
     "/error-after-all": script(START, BODY, error=RuntimeError),
     "/cancelled": script(error=asyncio.CancelledError),
     "/silent": script(),
@@ -142,5 +156,8 @@ REPLIES = {
     "/length-too-large": reply(200, [TEXT, ("content-length", "99")], CHUNKS),
     "/body-of-no-content": reply(204, [TEXT], CHUNKS),
     "/line-break": reply(200, [TEXT, ("x-broken", "a\r\nb: c")], CHUNKS),
-    **{path: reply(int(status[:3]), headers, body) for path, (status, headers, body) in ODD_REPLIES.items()},
+    **{
+        path: reply(int(status[:3]), headers, body)
+        for path, (status, headers, body) in {**PLAIN_REPLIES, **ODD_REPLIES}.items()
+    },
 }

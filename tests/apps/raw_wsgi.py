@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from wsgiref.util import FileWrapper
+from wsgiref.util import FileWrapper, application_uri
 
-from .content import CHUNKS, ODD_REPLIES, TEXT, digest
+from .content import CHUNKS, ETAG, ODD_REPLIES, PLAIN_REPLIES, TEXT, digest
 
 # The server's own, which differ from one server to the next.
 SERVER_KEYS = frozenset({"REMOTE_PORT", "REQUEST_URI", "SERVER_NAME", "SERVER_PORT", "SERVER_SOFTWARE"})
@@ -42,6 +42,24 @@ def reply(status, headers, body):
         return body
 
     return app
+
+
+def redirect_built(environ, start_response):
+    location = f"{application_uri(environ).rstrip('/')}/items/%E4%BD%A0%2F"
+    start_response("303 See Other", [("Location", location)])
+    return []
+
+
+def etag(environ, start_response):
+    if ETAG in environ.get("HTTP_IF_NONE_MATCH", ""):
+        start_response("304 Not Modified", [("ETag", f'"{ETAG}"')])
+        return []
+    start_response("200 OK", [TEXT, ("ETag", f'"{ETAG}"')])
+    return [b"cached"]
+
+
+def error(environ, start_response):
+    raise RuntimeError("on purpose")
 
 
 def late_start(environ, start_response):
@@ -82,6 +100,9 @@ class Sequence:
 
 
 REPLIES = {
+    "/redirect/built": redirect_built,
+    "/etag": etag,
+    "/error": error,
     "/lines": read_lines,
     "/late-start": late_start,
     "/write": write,
@@ -89,7 +110,7 @@ REPLIES = {
     "/wrapped-file": wrapped_file,
     "/blanks": reply("200 OK", [TEXT, ("X-Blanks", " \t padded \t ")], [b"blanks"]),
     "/sequence": reply("200 OK", [TEXT], Sequence()),
-    "/no-content": reply("204 No Content", [TEXT], [b"must not be sent"]),
+    "/body-of-no-content": reply("204 No Content", [TEXT], [b"must not be sent"]),
     "/length-too-small": reply("200 OK", [TEXT, ("Content-Length", "4")], [b"on", b"ly this is not", b" sent"]),
-    **{path: reply(*parts) for path, parts in ODD_REPLIES.items()},
+    **{path: reply(*parts) for path, parts in {**PLAIN_REPLIES, **ODD_REPLIES}.items()},
 }

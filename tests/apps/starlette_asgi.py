@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from a2wsgi import WSGIMiddleware
 from itsdangerous import TimestampSigner
@@ -33,28 +31,41 @@ from starlette.responses import (
 from starlette.routing import Host, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from .content import CHUNKS, COMPRESSED, ETAG, EVERY_BYTE, EXPIRES, GBK_PAGE, LARGE, METHODS, digest, split
+from .content import (
+    CHUNKS,
+    COMPRESSED,
+    ETAG,
+    EVERY_BYTE,
+    EXPIRES,
+    GBK_PAGE,
+    LARGE,
+    LONG_HEADERS,
+    METHODS,
+    digest,
+    split,
+)
+from .files import FILES
 from .flask_wsgi import app as flask_app
 from .raw_wsgi import app as raw_wsgi_app
-
-# Both processes serve the same files, whose dates are in the answers.
-FILES = Path(os.environ["PARITY_FILES"])
 
 
 async def describe(request):
     """Everything that the app sees of the request."""
     body = await request.body()
     async with request.form() as form:
-        fields = {}
+        fields = {"form": {}, "files": {}}
         for name, value in form.multi_items():
-            fields.setdefault(name, []).append(await describe_field(value))
+            if isinstance(value, str):
+                fields["form"].setdefault(name, []).append(value)
+            else:
+                fields["files"].setdefault(name, []).append(await describe_file(value))
         return {
+            **fields,
             "args": {name: request.query_params.getlist(name) for name in request.query_params},
             "base_url": str(request.base_url),
             "body": digest(body),
             "client": request.client.host,
             "cookies": request.cookies,
-            "form": fields,
             "headers": {name: request.headers.getlist(name) for name in sorted(request.headers)},
             "host": [request.url.hostname, request.url.port],
             "is_secure": request.url.is_secure,
@@ -67,11 +78,9 @@ async def describe(request):
         }
 
 
-async def describe_field(value):
-    if isinstance(value, str):
-        return value
-    content = await value.read()
-    return [value.filename, value.content_type, value.size, dict(value.headers), digest(content)]
+async def describe_file(file):
+    content = await file.read()
+    return [file.filename, file.content_type, digest(content), file.size, dict(file.headers)]
 
 
 async def echo(request: Request):
@@ -108,6 +117,10 @@ async def headers(request: Request):
     response.headers.add_vary_header("Cookie")
     response.headers.add_vary_header("Accept")
     return response
+
+
+async def long_headers(request: Request):
+    return PlainTextResponse("long headers", headers=LONG_HEADERS)
 
 
 async def no_content(request: Request):
@@ -196,6 +209,7 @@ REPLIES = {
     "/redirect/built": redirect_built,
     "/cookies": cookies,
     "/headers": headers,
+    "/long-headers": long_headers,
     "/no-content": no_content,
     "/etag": etag,
     "/error": error,

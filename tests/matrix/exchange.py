@@ -1,17 +1,12 @@
-"""One HTTP request, served twice: by a real server over a socket, and by the adapter through the trigger's contract.
-
-``differences(through_socket(port, request), through_adapter(handler, request))`` is empty when a client cannot tell
-the one from the other. ``serve`` starts the real server, whichever it is.
-"""
+"""One HTTP request, served twice: by a real server over a socket, and by the adapter through the trigger's contract."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Callable, NamedTuple
 
@@ -23,13 +18,7 @@ from fc_adapter.contract.rules import decode_as_gateway
 from fc_adapter.contract.wire import read_request
 from fc_adapter.messages import Request
 
-ROOT = Path(__file__).parents[1]
-
-# What each server says of itself and of its own connection.
-SERVER_HEADERS = frozenset({"connection", "content-length", "date", "server", "transfer-encoding"})
-
-# A body longer than this is compared by its digest, so that a failing test stays readable.
-LONG_BODY = 4096
+ROOT = Path(__file__).parents[2]
 
 
 class HttpRequest(NamedTuple):
@@ -73,13 +62,6 @@ def http(
 
 
 @contextmanager
-def serve_all(command: list[str], apps: dict[str, str]) -> Iterator[dict[str, int]]:
-    """Run a server for each of ``apps`` (name to import path, the last word of its command), and give their ports."""
-    with ExitStack() as servers:
-        yield {name: servers.enter_context(serve([*command, path])) for name, path in apps.items()}
-
-
-@contextmanager
 def serve(command: list[str]) -> Iterator[int]:
     """Run a server, and give the port on which it listens. ``{fd}`` in ``command`` is its listening socket.
 
@@ -102,7 +84,7 @@ def serve(command: list[str]) -> Iterator[int]:
 
 
 def through_socket(port: int, request: HttpRequest) -> HttpResponse:
-    """What the server on ``port`` answers."""
+    """What the server on ``port`` answers, for whose start the first request waits."""
     connection = h11.Connection(h11.CLIENT)
     outgoing = (
         h11.Request(method=request.method, target=request.target, headers=list(request.headers)),
@@ -110,7 +92,7 @@ def through_socket(port: int, request: HttpRequest) -> HttpResponse:
         h11.EndOfMessage(),
     )
     response, body = None, []
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as sock:
+    with socket.create_connection(("127.0.0.1", port), timeout=120) as sock:
         sock.sendall(b"".join(map(connection.send, outgoing)))
         while not isinstance(event := connection.next_event(), h11.EndOfMessage):
             if event is h11.NEED_DATA:
@@ -136,49 +118,3 @@ def as_gateway(request: HttpRequest) -> Request:
     headers = [(name, decode_as_gateway(value)) for name, value in request.headers]
     scheme = dict(headers)["X-Forwarded-Proto"]
     return read_request(request.method, request.target, headers, request.body, scheme=scheme, client="127.0.0.1")
-
-
-def compare(port: int, handler: Callable[[bytes, Any], Any], request: HttpRequest) -> dict[str, tuple[Any, Any]]:
-    """The ``differences`` between the two answers to one request."""
-    return differences(through_socket(port, request), through_adapter(handler, request))
-
-
-def comparable(response: HttpResponse) -> dict[str, Any]:
-    """``response`` without what is the server's own, in a shape whose differences can be named.
-
-    Repeated headers are one, as RFC 9110 section 5.3 has it, but for Set-Cookie. The members of Allow are in no order:
-    frameworks take them out of a set. A JSON body is what it says. A gzip body has the time at which it
-    was made in its header (RFC 1952 section 2.3.1), which is blanked.
-    """
-    headers: dict[str, Any] = {}
-    for name, value in response.headers:
-        if name == "set-cookie":
-            headers.setdefault(name, []).append(value)
-        elif name not in SERVER_HEADERS:
-            headers[name] = headers[name] + b", " + value if name in headers else value
-    if "allow" in headers:
-        headers["allow"] = sorted(headers["allow"].split(b", "))
-    body: Any = response.body
-    if headers.get("content-encoding") == b"gzip":
-        body = body[:4] + bytes(4) + body[8:]
-    elif body and headers.get("content-type") == b"application/json":
-        body = json.loads(body)
-    elif len(body) > LONG_BODY:
-        body = {"length": len(body), "sha256": hashlib.sha256(body).hexdigest()}
-    return {"status": response.status, "headers": headers, "body": body}
-
-
-def differences(theirs: HttpResponse, ours: HttpResponse) -> dict[str, tuple[Any, Any]]:
-    """Where two responses differ: the dotted path of each difference, and ``(theirs, ours)``, where None is absence."""
-    left, right = _flatten(comparable(theirs)), _flatten(comparable(ours))
-    paths = sorted(left.keys() | right.keys())
-    return {path: (left.get(path), right.get(path)) for path in paths if left.get(path) != right.get(path)}
-
-
-def _flatten(value: Any, path: str = "") -> dict[str, Any]:
-    if not isinstance(value, dict):
-        return {path: value}
-    flat = {}
-    for key, item in value.items():
-        flat.update(_flatten(item, f"{path}.{key}" if path else key))
-    return flat

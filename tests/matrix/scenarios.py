@@ -1,15 +1,9 @@
-"""What the parity tests send to every app, and what may differ in the answers because the platform loses it."""
+"""What the matrix sends to every app: requests by name."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
-import pytest
-
-from fc_adapter.contract.rules import decode_as_gateway
-
-from .apps.content import COMPRESSED, ETAG, EVERY_BYTE, LARGE, METHODS, ODD_REPLIES, digest
-from .parity import HttpRequest, differences, http
+from ..apps.content import COMPRESSED, ETAG, EVERY_BYTE, LARGE, METHODS
+from .exchange import HttpRequest, http
 
 BOTH = ("GET", "HEAD")
 
@@ -17,9 +11,6 @@ BOTH = ("GET", "HEAD")
 def get_and_head(*paths):
     """A GET and a HEAD of each path, by name."""
     return {f"{method} {path}": http(method, path) for path in paths for method in BOTH}
-
-
-# ---- the requests ----------------------------------------------------------------------------------------------------
 
 
 def form(body):
@@ -241,15 +232,14 @@ HEADERS = {
 
 ECHOED = {**ECHO_METHODS, **PATHS, **QUERIES, **BODIES, **HEADERS}
 
-ODD = get_and_head(*ODD_REPLIES)
-
-FRAMEWORK = {
+ANSWERED = {
     **get_and_head(
         "/redirect/relative",
         "/redirect/absolute",
         "/redirect/built",
         "/cookies",
         "/headers",
+        "/long-headers",
         "/no-content",
         "/etag",
         "/error",
@@ -293,178 +283,5 @@ MOUNTED = {
     )
 }
 
-BYTE_PATHS = {byte: http("GET", f"/items/a%{byte:02x}b") for byte in EVERY_BYTE}
-BYTE_QUERIES = {byte: http("GET", f"/echo?a%{byte:02x}=%{byte:02x}b") for byte in EVERY_BYTE[:128]}
-
-
-# ---- the differences -------------------------------------------------------------------------------------------------
-
-
-class Difference(NamedTuple):
-    """What differs, and why.
-
-    ``requests`` names those in which it shows, ``ours`` the paths at which it may, each with the adapter's value, or
-    ``...`` for any. ``unseen_by`` names apps that do not show it. ``split`` is the handler's ``split_query``, where the
-    difference depends on it.
-    """
-
-    reason: str
-    requests: tuple[str, ...]
-    ours: dict[str, Any]
-    unseen_by: tuple[str, ...] = ()
-    split: bool | None = None
-
-
-def received(body):
-    """The paths at which the apps report the body that they got."""
-    length = str(len(body))
-    return {
-        "body.body": digest(body),
-        "body.input": digest(body),
-        "body.CONTENT_LENGTH": length,
-        "body.headers.Content-Length": length,
-        "body.headers.content-length": [length],
-    }
-
-
-def received_header(name, value):
-    """The paths at which the apps report a header; ``value`` is None when it does not arrive."""
-    return {
-        f"body.HTTP_{name.upper().replace('-', '_')}": value,
-        f"body.headers.{name}": value,
-        f"body.headers.{name.lower()}": value if value is None else [value],
-    }
-
-
-def received_query(**values):
-    """The paths at which the apps report a query's text, which may be any, and its ``values``."""
-    text = ("QUERY_STRING", "RAW_URI", "absolute_uri", "full_path", "query_string", "url")
-    return {**{f"body.{path}": ... for path in text}, **{f"body.args.{name}": value for name, value in values.items()}}
-
-
-REWRITTEN = "the event has no raw query string: names and values arrive, not how they were written"
-JOINED = "the platform joins repeated names with a comma, which stays without split_query"
-SPLIT = "the platform joins repeated names with a comma, so split_query splits at a comma of the client's own too"
-NOT_UTF8 = "the event is JSON, whose text is UTF-8: each byte that is not becomes U+FFFD"
-UNTYPED = "the platform claims application/json for a response without a type"
-
-PLATFORM_DIFFERENCES = [
-    Difference(
-        REWRITTEN,
-        (
-            "query a",
-            "query a&b=1&",
-            "query &&a=1",
-            "query a=1+2",
-            "query a=b=c",
-            "query a=1;b=2",
-            "query a=?b=/c",
-            "query a=%zz&b=%",
-            "query a[]=1&a%5B%5D=2",
-        ),
-        received_query(),
-    ),
-    Difference(REWRITTEN, ('query a="<>\\^`{|}',), received_query(), unseen_by=("django",)),
-    Difference(REWRITTEN, ("query of a redirect",), {**received_query(), "headers.location": ..., "body": ...}),
-    Difference(REWRITTEN, ("query a=1&b=2&a=3",), received_query(), split=True),
-    Difference(REWRITTEN, ("query a=1%2C2",), received_query(), split=False),
-    Difference(SPLIT, ("query a=1,2", "query a=1%2C2"), received_query(a=["1", "2"]), split=True),
-    Difference(SPLIT, ("query a=1,2&a=3",), received_query(a=["1", "2", "3"]), split=True),
-    Difference(JOINED, ("query a=1&a=2&a=3", "query a=1,2&a=3"), received_query(a=["1,2,3"]), split=False),
-    Difference(JOINED, ("query a=1&b=2&a=3",), received_query(a=["1,3"]), split=False),
-    Difference(JOINED, ("query a[]=1&a%5B%5D=2",), received_query(**{"a[]": ["1,2"]}), split=False),
-    Difference(NOT_UTF8, ("query a=%ff",), received_query(a=["\ufffd"])),
-    Difference(NOT_UTF8, ("query a=%C4%E3",), received_query(a=["\ufffd\ufffd"])),
-    Difference(NOT_UTF8, ("body of text, GBK",), received("\ufffd\ufffd\ufffd\ufffd".encode())),
-    Difference(
-        NOT_UTF8,
-        ("body of JSON, invalid UTF-8",),
-        {**received('{"a": "\ufffd\ufffd\ufffd"}'.encode()), "body.json.a": "\ufffd\ufffd\ufffd"},
-    ),
-    Difference(NOT_UTF8, ("body of JSON, compressed",), received(decode_as_gateway(COMPRESSED).encode())),
-    Difference(
-        NOT_UTF8, ("header in Latin-1",), received_header("X-Text", "caf\ufffd \ufffd".encode().decode("latin-1"))
-    ),
-    Difference(
-        "the gateway reads a body in chunks to its end, and the event has it whole",
-        ("body in chunks",),
-        {**received("分块".encode()), **received_header("Transfer-Encoding", None)},
-    ),
-    Difference(
-        "the platform does not pass on the headers of its client's connection",
-        ("headers of one connection",),
-        {**received_header("Connection", None), **received_header("Keep-Alive", None)},
-    ),
-    Difference(
-        "the platform keeps X-Fc-* for itself",
-        ("header of the platform",),
-        received_header("X-Fc-Custom", None),
-    ),
-    Difference(
-        "the platform keeps X-Fc-* for itself",
-        ("GET /reserved", "HEAD /reserved"),
-        {"headers.x-fc-custom": None},
-    ),
-    Difference(
-        "a result is JSON, whose text goes out as UTF-8",
-        ("GET /latin1", "HEAD /latin1"),
-        {"headers.x-latin1": "café".encode()},
-    ),
-    Difference(
-        UNTYPED + ", so the adapter names one for a body",
-        ("GET /untyped", "GET /no-type", "HEAD /no-type"),
-        {"headers.content-type": b"application/octet-stream"},
-    ),
-    Difference(
-        UNTYPED + ", so the adapter names one for a body, which this app also has in answer to HEAD",
-        ("HEAD /untyped",),
-        {"headers.content-type": b"application/octet-stream"},
-        unseen_by=("flask", "fastapi"),
-    ),
-    Difference(
-        UNTYPED,
-        ("GET /untyped-empty", *get_and_head("/no-type-no-body", "/not-modified"), "etag that matches"),
-        {"headers.content-type": b"application/json"},
-    ),
-    Difference(
-        UNTYPED + "; FastAPI refuses HEAD",
-        ("HEAD /untyped-empty", "etag that matches, HEAD"),
-        {"headers.content-type": b"application/json"},
-        unseen_by=("fastapi",),
-    ),
-]
-
-
-# ---- the comparison --------------------------------------------------------------------------------------------------
-
-
-def each_exchange(requests):
-    """The parameters of a test with each of ``requests`` (app to name to request); queries are also left joined."""
-    exchanges = [(app, True, name) for app in requests for name in requests[app]]
-    exchanges += [(app, False, name) for app in requests for name in QUERIES]
-    ids = [f"{app}-{'split' if split else 'joined'}-{name}" for app, split, name in exchanges]
-    return pytest.mark.parametrize(("app", "split", "name"), exchanges, ids=ids)
-
-
-def surprises(theirs, ours, known=()):
-    """Differences that are not ``known``, and known ones that do not show; empty when all is as it should be."""
-    found = differences(theirs, ours)
-    expected = {path: value for difference in known for path, value in difference.ours.items()}
-    surprising = {path: pair for path, pair in found.items() if expected.get(path, pair) not in (..., pair[1])}
-    hidden = [difference.reason for difference in known if not found.keys() & difference.ours.keys()]
-    return {**surprising, **dict.fromkeys(hidden, "does not show")}
-
-
-def select(known_differences, app, name, split):
-    """Those of ``known_differences`` that should show in one exchange."""
-    return [
-        difference
-        for difference in known_differences
-        if name in difference.requests and app not in difference.unseen_by and difference.split in (None, split)
-    ]
-
-
-def misnamed(known_differences, requests):
-    """What ``known_differences`` name that is no request."""
-    named = {name for difference in known_differences for name in difference.requests}
-    return named - {name for table in requests.values() for name in table}
+BYTE_PATHS = {f"path with %{byte:02x}": http("GET", f"/items/a%{byte:02x}b") for byte in EVERY_BYTE}
+BYTE_QUERIES = {f"query with %{byte:02x}": http("GET", f"/echo?a%{byte:02x}=%{byte:02x}b") for byte in EVERY_BYTE[:128]}
