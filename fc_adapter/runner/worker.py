@@ -1,7 +1,8 @@
 """The process of an instance: it loads the function, and serves the gateway's frames until they end.
 
 Standard input and output are the pipe to the gateway. They are moved away before the function is loaded, so that what
-it reads and prints does not get into the pipe; what it prints goes to standard error, which the gateway collects.
+it reads and prints does not get into the pipe; what it prints goes to standard error, which the gateway collects. The
+runtime's own lines have a descriptor of their own, since functions close and replace the standard ones.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import os
 import pickle
 import signal
 import sys
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from .frames import Frame, read_frame, write_frame
 from .runtime import Runtime, dump_error, format_traceback
@@ -19,12 +20,13 @@ from .runtime import Runtime, dump_error, format_traceback
 def main() -> None:
     """Serve frames of the kinds ``invoke`` (payload: the event) and ``hook``, until the pipe is closed."""
     _end_with_parent()
+    log = _open_log()
     requests, replies = _take_pipe()
     first = read_frame(requests)
     if first is None:
         return
     runtime = Runtime(pickle.loads(first.payload))
-    runtime.start_logging(sys.stderr)
+    runtime.start_logging(log)
     try:
         runtime.load()
     except Exception as error:
@@ -37,7 +39,7 @@ def main() -> None:
         if frame is None:
             return
         try:
-            result = _serve(runtime, frame)
+            result = _serve(runtime, frame, log)
         except Exception as error:
             _leave_if_forked(pid)
             _write_error(replies, error)
@@ -56,16 +58,16 @@ def _write_error(replies: BinaryIO, error: Exception, *, error_type: str | None 
     write_frame(replies, "error", dump_error(error, error_type=error_type), traceback=format_traceback(error))
 
 
-def _serve(runtime: Runtime, frame: Frame) -> bytes:
+def _serve(runtime: Runtime, frame: Frame, log: TextIO) -> bytes:
     request_id = frame.fields["request_id"]
     if frame.kind == "hook":
         runtime.call_hook(frame.fields["handler"], request_id)
         return b""
-    print(f"FC Invoke Start RequestId: {request_id}")
+    print(f"FC Invoke Start RequestId: {request_id}", file=log)
     try:
         return runtime.invoke(frame.payload, request_id)
     finally:
-        print(f"FC Invoke End RequestId: {request_id}")
+        print(f"FC Invoke End RequestId: {request_id}", file=log)
 
 
 def _end_with_parent() -> None:
@@ -74,6 +76,11 @@ def _end_with_parent() -> None:
         import ctypes
 
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def _open_log() -> TextIO:
+    """Where standard error goes, for as long as this process lives."""
+    return os.fdopen(os.dup(2), "w", encoding="utf-8", errors="backslashreplace", buffering=1)
 
 
 def _take_pipe() -> tuple[BinaryIO, BinaryIO]:

@@ -29,8 +29,12 @@ def test_there_and_back():
         b'{"kind": "x", "size": "3"}\nabc',
         b"[]\n",
         b"printed\n",
+        b"[" * 100_000 + b"\n",
+        b'{"kind": "x", "size": 1e400}\n',
+        b'{"kind": "x", "size": 1000000000000000000000000000000}\n',
         b"\xff\n",
     ],
+    ids=lambda data: data[:50],
 )
 def test_what_is_no_frame(data):
     assert read_frame(io.BytesIO(data)) is None
