@@ -78,6 +78,7 @@ class Instance:
         self._log = log
         self._freeze = freeze
         self._frozen = False
+        self._outgoing: queue.SimpleQueue[tuple[str, bytes, dict[str, Any]] | None] = queue.SimpleQueue()
         self._frames: queue.Queue[Frame | None] = queue.Queue()
         self._start_seconds: float | None = None
         self._init_seconds: float | None = None
@@ -92,12 +93,13 @@ class Instance:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        self._readers = [
+        self._threads = [
+            threading.Thread(target=self._write_frames, daemon=True),
             threading.Thread(target=self._read_frames, daemon=True),
             threading.Thread(target=self._read_log, daemon=True),
         ]
-        for reader in self._readers:
-            reader.start()
+        for thread in self._threads:
+            thread.start()
 
     def start(self) -> Reply | None:
         """Load the function. Returns None, or the error when that failed; then the instance is gone."""
@@ -149,17 +151,16 @@ class Instance:
             self._process.kill()
             self._process.wait()
             self._is_reaped = True
-        with contextlib.suppress(OSError):
-            self._process.stdin.close()  # type: ignore[union-attr]
-        # A process that has left the group may hold the log open; its reader then stays until that ends, too.
-        for reader in self._readers:
-            reader.join(_PATIENCE / 4)
+        _kill_members(self.id)
+        self._outgoing.put(None)
+        # A process that could not be found may hold the pipes open; their threads then stay until that ends, too.
+        for thread in self._threads:
+            thread.join(_PATIENCE / 4)
 
     def _leave(self) -> None:
         """Let the worker end by itself, which it does at the end of its frames, and run what it has for its exit."""
         self._resume()
-        with contextlib.suppress(OSError):
-            self._process.stdin.close()  # type: ignore[union-attr]
+        self._outgoing.put(None)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_PATIENCE)
         self.kill()
@@ -182,12 +183,9 @@ class Instance:
 
     def _exchange(self, kind: str, payload: bytes, *, timeout: float | None, **fields: Any) -> Frame:
         """Send a frame and wait for the reply. An instance that takes too long or ends becomes an error frame."""
-        self._resume()
-        try:
-            write_frame(self._process.stdin, kind, payload, **fields)  # type: ignore[arg-type]
-        except (OSError, ValueError):
-            pass  # It has ended or was killed, which its frames tell, too.
         end = float("inf") if timeout is None else time.monotonic() + timeout
+        self._resume()
+        self._outgoing.put((kind, payload, fields))
         message = None
         while message is None:
             has_ended = self.has_ended()
@@ -245,6 +243,13 @@ class Instance:
             if not self._is_reaped:
                 os.killpg(self._process.pid, getattr(signal, name))
 
+    def _write_frames(self) -> None:
+        """In a thread, since a process that stands still takes no more than its pipe holds."""
+        # If it has ended or was killed, its frames tell, too.
+        with contextlib.suppress(OSError), self._process.stdin as stream:  # type: ignore[union-attr]
+            for kind, payload, fields in iter(self._outgoing.get, None):
+                write_frame(stream, kind, payload, **fields)  # type: ignore[arg-type]
+
     def _read_frames(self) -> None:
         with self._process.stdout as stream:  # type: ignore[union-attr]
             while True:
@@ -260,3 +265,15 @@ class Instance:
 
 
 _LINE_BYTES = 64 * 1024  # what is longer is not held until its end comes
+
+
+def _kill_members(instance_id: str) -> None:
+    """End what an instance's function has started and what has left its group, such as a daemon.
+
+    Linux keeps the environment with which each process began, and the platform's variables are in it.
+    """
+    mark = f"FC_INSTANCE_ID={instance_id}".encode("ascii")
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):  # it is another user's, or gone
+            if mark in path.read_bytes().split(b"\0"):
+                os.kill(int(path.parent.name), signal.SIGKILL)
