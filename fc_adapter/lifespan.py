@@ -33,7 +33,7 @@ class Lifespan:
 
         Raises AppError with the app's own message when its startup fails; then the next call tries again.
         """
-        if self.is_started:
+        if self.is_started and not (self._conversation and self._conversation.is_lost):
             return
         conversation = _Conversation(self._app)
         try:
@@ -55,7 +55,7 @@ class Lifespan:
         """Run the app's shutdown, if it has started. Raises AppError with the app's own message when it fails."""
         conversation, self._conversation = self._conversation, None
         self.is_started = self._mode == "off"
-        if conversation is None:
+        if conversation is None or conversation.is_lost:
             return
         failure = await conversation.hear("shutdown")
         await asyncio.wait([conversation.task])
@@ -89,6 +89,11 @@ class _Conversation:
     def has_replied(self) -> bool:
         """Whether the app has said a word on the phase that it was asked for last."""
         return self._reply.done()
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the app has closed the event loop, and so cannot be told of its shutdown any more."""
+        return self.task.get_loop().is_closed()
 
     async def hear(self, phase: str) -> str | None:
         """Ask for ``phase`` and wait for the app's reply, or its end: None, or why it failed."""

@@ -62,6 +62,9 @@ class PrivateLoop:
             raise RuntimeError("the handler was called by its own app, for which it would wait for ever")
 
     def _run(self, main: Main) -> None:
+        if self._loop is not None and self._loop.is_closed():
+            getLogger("fc_adapter").warning("the app has closed its event loop: it gets a new one, and starts again")
+            self._loop = None
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
         loop = self._loop

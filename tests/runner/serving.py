@@ -177,7 +177,12 @@ def state(pid):
 
 
 def is_running(pid):
-    return state(pid)[0] not in ("", "Z", "X")
+    """Whether any thread of a process is left; until then its parent is not told of its end."""
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return False
+    return len(threads) > 1 or state(pid)[0] not in ("", "Z", "X")
 
 
 def kill_process(pid):
