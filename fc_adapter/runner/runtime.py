@@ -9,6 +9,7 @@ import os
 import sys
 import time
 import traceback
+from importlib.util import find_spec
 from typing import Any, Callable, TextIO
 
 from .. import application
@@ -30,9 +31,15 @@ class Runtime:
         self.request_id = "-"
 
     def load(self) -> None:
-        """Import the handler's module. Raises whatever the import raises, and NotFoundError."""
+        """Import the handler's module. Raises whatever the import raises, and NotFoundError.
+
+        A hook that is not there is not an error yet: the platform, too, finds out when it calls it.
+        """
         if isinstance(self._function.handler, Target):
             self._handler = load_target(self._function.handler)
+            for name, hook in (("Initializer", self._function.initializer), ("PreStop", self._function.pre_stop)):
+                if hook is not None:
+                    self._check_hook(name, hook.handler)
 
     def invoke(self, event: bytes, request_id: str) -> bytes:
         """Call the handler and return its result after the runtime's JSON step. Raises what either raises."""
@@ -58,9 +65,20 @@ class Runtime:
     def call_hook(self, handler: str, request_id: str) -> None:
         """Call a hook such as ``index.initialize`` with a context. Raises what it raises, and NotFoundError."""
         self.request_id = request_id
+        self._load_hook(handler)(self._context())
+
+    def _load_hook(self, handler: str) -> Callable[..., Any]:
         module, _, attribute = handler.rpartition(".")
-        target = self._function.handler
-        load_target(Target(target.directory, module, attribute), wrap_apps=False)(self._context())
+        return load_target(Target(self._function.handler.directory, module, attribute), wrap_apps=False)
+
+    def _check_hook(self, name: str, handler: str) -> None:
+        """Say so when there is no such hook. A module that is there but not imported is left so until its time."""
+        module = handler.rpartition(".")[0]
+        if module in sys.modules or not module or find_spec(module.partition(".")[0]) is None:
+            try:
+                self._load_hook(handler)
+            except NotFoundError as error:
+                print(f"note: the {name} hook {handler} will fail: {error}", file=sys.stderr)
 
     def start_logging(self, stream: TextIO) -> logging.Handler:
         """Send the root logger to ``stream`` in the runtime's format, from level INFO up, as the platform does."""

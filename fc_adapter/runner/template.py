@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,8 @@ def _lookup(match: re.Match[str], document: dict[str, Any]) -> Any:
     name, *default = [part.strip().strip("'\"") for part in match["env"].split(",", 1)]
     if name in os.environ:
         return os.environ[name]
+    if not default:
+        print(f"note: {match[0]} in the template is empty: there is no variable {name}", file=sys.stderr)
     return default[0] if default else ""
 
 
