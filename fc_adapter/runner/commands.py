@@ -114,7 +114,7 @@ def replay(options: argparse.Namespace) -> int:
             print(f"{'differs' if found else 'same'}: {name}")
             for line in found:
                 print(f"  {line}")
-            if reply.kind == "error":
+            if reply.kind != "result":
                 console.say(reply.describe_error())
             status = status or int(bool(found))
     finally:

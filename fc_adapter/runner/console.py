@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 from typing import Any
@@ -20,8 +21,8 @@ class Console:
         self._is_terminal = self._stream.isatty()
 
     def say(self, text: str) -> None:
-        """Write one line of the runner's own."""
-        with self._lock:
+        """Write one line of the runner's own. What cannot be written is lost: requests go on when a disk is full."""
+        with self._lock, contextlib.suppress(OSError):
             print(text, file=self._stream, flush=True)
 
     def log(self, instance_id: str, line: bytes) -> None:
@@ -30,7 +31,7 @@ class Console:
         self.say(self._paint(text, "2"))
 
     def report(self, exchange: Exchange) -> None:
-        """Write the line of a request, and the traceback when the function failed."""
+        """Write the line of a request, and what went wrong if it has no result."""
         request, response, reply = exchange.request, exchange.response, exchange.reply
         target = f"{request.raw_path}?{request.query_string}" if request.query_string else request.raw_path
         parts = [
@@ -46,7 +47,7 @@ class Console:
             parts.append(reply.instance_id)
         parts.append(exchange.request_id)
         self.say("  ".join(parts))
-        if reply is not None and reply.kind == "error":
+        if reply is not None and reply.kind != "result":
             self.say(self._paint(reply.describe_error(), "31"))
 
     def _paint(self, text: str, code: str) -> str:

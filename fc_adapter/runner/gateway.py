@@ -48,8 +48,11 @@ class Gateway:
         self._custom_domain = custom_domain
         self._observe = observe
 
-    def handle(self, request: Request) -> Response:
-        """The response to ``request``, which the client gets as it is."""
+    def handle(self, request: Request, is_wanted: Callable[[], bool] = lambda: True) -> Response:
+        """The response to ``request``, which the client gets as it is.
+
+        ``is_wanted()`` tells whether the client is still there, should the request have to wait for an instance.
+        """
         began = time.perf_counter()
         request_id = new_request_id()
         refusal = self._refuse(request)
@@ -58,7 +61,7 @@ class Gateway:
         if _is_async(request):
             threading.Thread(target=self._invoke, args=(request, request_id, began), daemon=True).start()
             return self.finish(Response(202, (), b""), request_id)
-        return self._invoke(request, request_id, began)
+        return self._invoke(request, request_id, began, is_wanted)
 
     def refuse(self, reason: str, method: str, path: str, client: str) -> Response:
         """The response to what is no request at all; ``method`` and ``path`` are ``""`` where they are not known."""
@@ -66,9 +69,13 @@ class Gateway:
         response = platform_error(400, "InvalidArgument", reason)
         return self._answer(request, new_request_id(), response, time.perf_counter())
 
-    def run_event(self, event: dict[str, Any], request_id: str) -> tuple[Response, Reply]:
+    def run_event(
+        self, event: dict[str, Any], request_id: str, is_wanted: Callable[[], bool] = lambda: True
+    ) -> tuple[Response, Reply]:
         """Run an event, and map what comes of it: the response without the platform's own headers, and the reply."""
-        reply = self._pool.run(json.dumps(event, ensure_ascii=False).encode("utf-8"), request_id)
+        reply = self._pool.run(json.dumps(event, ensure_ascii=False).encode("utf-8"), request_id, is_wanted)
+        if reply.kind == "aborted":
+            return platform_error(503, "ServiceUnavailable", reply.describe_error()), reply
         if reply.kind == "error":
             return function_error(), reply
         response = parse_result(reply.data, custom_domain=self._custom_domain)
@@ -92,10 +99,12 @@ class Gateway:
             return platform_error(403, "AccessDenied", f"the trigger allows {allowed}, not {request.method}")
         return refuse_request(request, is_async=_is_async(request))
 
-    def _invoke(self, request: Request, request_id: str, began: float) -> Response:
+    def _invoke(
+        self, request: Request, request_id: str, began: float, is_wanted: Callable[[], bool] = lambda: True
+    ) -> Response:
         epoch_ms = time.time_ns() // 1_000_000
         event = build_event(request, account_id=ACCOUNT_ID, request_id=request_id, epoch_ms=epoch_ms)
-        response, reply = self.run_event(event, request_id)
+        response, reply = self.run_event(event, request_id, is_wanted)
         return self._answer(request, request_id, response, began, event, reply)
 
     def _answer(

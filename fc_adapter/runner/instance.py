@@ -46,9 +46,10 @@ Log = Callable[[str, bytes], None]
 class Reply(NamedTuple):
     """What came of an invocation.
 
-    ``kind`` is ``"result"`` (``data``: what the handler returned, after the JSON step) or ``"error"`` (``data``: the
-    platform's error object as JSON). ``start_seconds`` and ``init_seconds`` are those of a cold start, else None.
-    ``traceback`` is that of an exception, as Python prints it.
+    ``kind`` is ``"result"`` (``data``: what the handler returned, after the JSON step), ``"error"`` (``data``: the
+    platform's error object as JSON), or ``"aborted"`` (``data``: such an object) when the runner did not let it come to
+    an end. ``start_seconds`` and ``init_seconds`` are those of a cold start, else None. ``traceback`` is that of an
+    exception, as Python prints it.
     """
 
     kind: str
@@ -57,6 +58,11 @@ class Reply(NamedTuple):
     start_seconds: float | None = None
     init_seconds: float | None = None
     traceback: str | None = None
+
+    @classmethod
+    def aborted(cls, reason: str, instance_id: str = "-") -> Reply:
+        """The reply to an event that the runner itself did not run, or not to its end."""
+        return cls("aborted", json.dumps({"errorMessage": reason}).encode("ascii"), instance_id)
 
     def describe_error(self) -> str:
         """What went wrong, for people."""

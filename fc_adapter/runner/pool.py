@@ -13,7 +13,11 @@ from .instance import Instance, Reply
 
 AnyInstance = Union[Instance, LocalInstance]
 
-_PATIENCE = 0.8  # seconds that instances have for their PreStop hook when the runner ends
+_PATIENCE = 0.8  # seconds that instances have for their request and their PreStop hook when the runner ends
+
+
+def _always() -> bool:
+    return True
 
 
 class Pool:
@@ -32,6 +36,7 @@ class Pool:
         self._busy: set[AnyInstance] = set()  # and those that are starting
         self._stale: set[AnyInstance] = set()  # those of the busy ones that are not wanted any more
         self._leaving: set[AnyInstance] = set()
+        self._aborted: set[AnyInstance] = set()
         self._closed = False
         # An instance's process ends with the thread that made it, so that is one that lives as long as the pool.
         self._maker = ThreadPoolExecutor(1, thread_name_prefix="fc-adapter-instances")
@@ -41,20 +46,29 @@ class Pool:
 
     def warm_up(self) -> Reply | None:
         """Start one instance ahead of the first request. Returns None, or the error when that failed."""
-        instance, error = self._take()
+        try:
+            instance, error = self._take(_always)
+        except _RefusedError as refused:
+            return Reply.aborted(str(refused))
         self._give_back(instance)
         return error
 
-    def run(self, event: bytes, request_id: str) -> Reply:
-        """Run one event on a free instance, or on a new one."""
+    def run(self, event: bytes, request_id: str, is_wanted: Callable[[], bool] = _always) -> Reply:
+        """Run one event on a free instance, or on a new one.
+
+        ``is_wanted()`` tells, when its turn comes after a wait, whether anybody still waits for the reply.
+        """
         try:
-            instance, error = self._take()
-        except _ClosedError:
-            return Reply("error", b'{"errorMessage": "The runner has been stopped"}', "-")
+            instance, error = self._take(is_wanted)
+        except _RefusedError as refused:
+            return Reply.aborted(str(refused))
         try:
-            return error or instance.invoke(event, request_id)
+            reply = error or instance.invoke(event, request_id)
         finally:
             self._give_back(instance)
+        if instance in self._aborted and reply.kind == "error":
+            return Reply.aborted("The runner was stopped while the function ran", instance.id)
+        return reply
 
     def renew(self) -> None:
         """Let all instances go, those that are busy once they are done: what comes next runs on new ones."""
@@ -63,17 +77,14 @@ class Pool:
             self._stale |= self._busy
 
     def close(self) -> None:
-        """End all instances within a second: the idle ones with their PreStop hook, the busy ones without."""
+        """End all instances within a second, with their PreStop hook as far as they have finished their request."""
         with self._changed:
             self._closed = True
             self._let_go(self._idle)
-            busy = list(self._busy)
             self._changed.notify_all()
-        for instance in busy:
-            instance.kill()
-        with self._changed:
-            self._changed.wait_for(lambda: not self._leaving, _PATIENCE)
-            late = list(self._leaving)
+            self._changed.wait_for(lambda: not self._busy and not self._leaving, _PATIENCE)
+            self._aborted.update(self._busy)
+            late = [*self._busy, *self._leaving]
         for instance in late:
             instance.kill()
         with self._changed:
@@ -82,15 +93,19 @@ class Pool:
         self._reaper.join()
         self._maker.shutdown()
 
-    def _take(self) -> tuple[AnyInstance, Reply | None]:
-        """An instance that is free, or a new one and the error when it could not be started."""
+    def _take(self, is_wanted: Callable[[], bool]) -> tuple[AnyInstance, Reply | None]:
+        """An instance that is free, or a new one and the error when the function could not be loaded."""
         while True:
             with self._changed:
+                has_waited = not self._can_take()
                 self._changed.wait_for(self._can_take)
                 if self._closed:
-                    raise _ClosedError
+                    raise _RefusedError("The runner has been stopped")
+                if has_waited and not is_wanted():
+                    self._changed.notify()  # of the turn that is not taken
+                    raise _RefusedError("The client left before its turn came")
                 is_new = not self._idle
-                instance = self._maker.submit(self._make).result() if is_new else self._idle.pop()
+                instance = self._start_process() if is_new else self._idle.pop()
                 self._busy.add(instance)
             if is_new:
                 return instance, instance.start()
@@ -98,6 +113,13 @@ class Pool:
                 return instance, None
             instance.kill()
             self._give_back(instance)
+
+    def _start_process(self) -> AnyInstance:
+        try:
+            return self._maker.submit(self._make).result()
+        except OSError as error:
+            self._changed.notify()
+            raise _RefusedError(f"No instance could be started: {error}") from error
 
     def _can_take(self) -> bool:
         return self._closed or bool(self._idle) or len(self._busy) < self._limit
@@ -138,5 +160,5 @@ class Pool:
                 self._changed.notify_all()
 
 
-class _ClosedError(Exception):
-    """There are no instances any more."""
+class _RefusedError(Exception):
+    """An event gets no instance. The message says why."""

@@ -25,8 +25,11 @@ class Recorder:
         self._custom_domain = custom_domain
 
     def write(self, exchange: Exchange) -> None:
-        """Keep ``exchange``, unless the gateway refused the request. Raises OSError when it cannot be written."""
-        if exchange.event is None or exchange.reply is None:
+        """Keep ``exchange``, unless the function did not get the request, or not to its end.
+
+        Raises OSError when it cannot be written; then there is no file.
+        """
+        if exchange.event is None or exchange.reply is None or exchange.reply.kind == "aborted":
             return
         document = {
             "event": exchange.event,
@@ -39,7 +42,11 @@ class Recorder:
         path = (
             self._directory / f"{exchange.event['requestContext']['time'].replace(':', '')}-{exchange.request_id}.json"
         )
-        path.write_text(json.dumps(document, indent=2, ensure_ascii=False), encoding="utf-8")
+        try:
+            path.write_text(json.dumps(document, indent=2, ensure_ascii=False), encoding="utf-8")
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
 
 
 def read_record(path: Path) -> dict[str, Any]:

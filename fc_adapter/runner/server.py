@@ -19,7 +19,7 @@ from ..messages import Request, Response
 from .gateway import Gateway
 
 _LINGER = 2.0  # seconds to read on after an early answer
-_PATIENCE = 0.5  # seconds that connections have when the server ends
+_PATIENCE = 0.3  # seconds that connections have, twice, when the server ends
 
 
 class HTTPServer:
@@ -76,11 +76,13 @@ class _Connections:
             self._changed.notify_all()
 
     def close(self) -> None:
+        """Take no further request; what is being answered may come to its end."""
         with self._changed:
-            for connection in self._sockets:
-                with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
-            self._changed.wait_for(lambda: not self._sockets, _PATIENCE)
+            for how in (socket.SHUT_RD, socket.SHUT_RDWR):
+                for connection in self._sockets:
+                    with contextlib.suppress(OSError):
+                        connection.shutdown(how)
+                self._changed.wait_for(lambda: not self._sockets, _PATIENCE)
 
 
 class _BadRequestError(Exception):
@@ -141,7 +143,7 @@ class _RequestHandler(WSGIRequestHandler):
         except _BadRequestError as error:
             self._refuse(str(error))
         else:
-            self._write(self.server.app.handle(request))  # type: ignore[attr-defined]
+            self._write(self.server.app.handle(request, self._is_client_there))  # type: ignore[attr-defined]
 
     def handle_expect_100(self) -> bool:
         """Ask the client for its body, unless the request is refused without it."""
@@ -182,6 +184,18 @@ class _RequestHandler(WSGIRequestHandler):
             )
         except ValueError as error:
             raise _BadRequestError(str(error)) from error
+
+    def _is_client_there(self) -> bool:
+        """Whether the client has not closed the connection, or its half of it, meanwhile."""
+        self.connection.settimeout(0)
+        try:
+            return len(self.connection.recv(1, socket.MSG_PEEK)) > 0
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        finally:
+            self.connection.settimeout(self.timeout)
 
     def _check_head(self) -> int | None:
         """How long the body is, or None when it comes in chunks. RFC 9112 section 6.3, without its leniency."""

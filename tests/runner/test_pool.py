@@ -135,7 +135,7 @@ def test_closed_pool(make_pool):
     pool, _ = make_pool()
     pool.close()
     reply = pool.run(b"", "1-a")
-    assert (reply.kind, reply.describe_error()) == ("error", "The runner has been stopped")
+    assert (reply.kind, reply.describe_error()) == ("aborted", "The runner has been stopped")
 
 
 def test_requests_that_wait_when_it_closes(make_pool):
