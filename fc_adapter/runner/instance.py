@@ -142,8 +142,8 @@ class Instance:
             self._leave()
 
     def has_ended(self) -> bool:
-        """Whether the process has ended by itself or from outside."""
-        return self._process.poll() is not None
+        """Whether the process has ended by itself or from outside, or has written what nobody has asked for."""
+        return self._process.poll() is not None or not self._frames.empty()
 
     def kill(self) -> None:
         """End the process, and whatever it has started, at once."""
@@ -194,7 +194,7 @@ class Instance:
         self._outgoing.put((kind, payload, fields))
         message = None
         while message is None:
-            has_ended = self.has_ended()
+            has_ended = self._process.poll() is not None
             try:
                 frame = self._frames.get(timeout=max(0.0, min(_INTERVAL, end - time.monotonic())))
             except queue.Empty:
@@ -279,7 +279,15 @@ def _kill_members(instance_id: str) -> None:
     Linux keeps the environment with which each process began, and the platform's variables are in it.
     """
     mark = f"FC_INSTANCE_ID={instance_id}".encode("ascii")
-    for path in Path("/proc").glob("[0-9]*/environ"):
+    for pid in _all_processes():
         with contextlib.suppress(OSError):  # it is another user's, or gone
-            if mark in path.read_bytes().split(b"\0"):
-                os.kill(int(path.parent.name), signal.SIGKILL)
+            if mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _all_processes() -> list[int]:
+    """Their ids, as far as the system tells."""
+    try:
+        return [int(name) for name in os.listdir("/proc") if name.isdecimal()]
+    except OSError:
+        return []

@@ -15,7 +15,7 @@ from typing import Any, Callable, TextIO
 from .. import application
 from ..application import NotFoundError
 from ..contract.response import dump_result
-from ..errors import AppError
+from ..errors import AppError, ConfigError
 from ..handler import Handler
 from .context import build_context
 from .function import Function
@@ -77,7 +77,7 @@ class Runtime:
         if module in sys.modules or not module or find_spec(module.partition(".")[0]) is None:
             try:
                 self._load_hook(handler)
-            except NotFoundError as error:
+            except ConfigError as error:
                 print(f"note: the {name} hook {handler} will fail: {error}", file=sys.stderr)
 
     def start_logging(self, stream: TextIO) -> logging.Handler:

@@ -49,6 +49,8 @@ def handler(event, context):
         return os.wait() and "parent"
     if what == "child":
         return subprocess.Popen(["sleep", "60"]).pid
+    if what == "daemon":
+        return subprocess.Popen(["sleep", "60"], start_new_session=True).pid
     if what == "descriptors":
         os.closerange(3, 100)
     if what == "interrupt":
@@ -127,11 +129,12 @@ def test_process_that_leaves_a_fork_behind(failing):
     assert failing.get().status == 200
 
 
-def test_what_a_function_has_started_ends_with_it(serve):
+@pytest.mark.parametrize("path", ["/child", "/daemon"])
+def test_what_a_function_has_started_ends_with_it(serve, path):
     server = serve(FAILING, "index:handler")
-    child = int(server.get("/child").text)
+    child = int(server.get(path).text)
     assert is_running(child)
-    server.stop()
+    assert server.get("/_exit").status == 502
     wait_until(lambda: not is_running(child))
 
 

@@ -65,6 +65,19 @@ def test_initializer_that_fails(serve, hook, error):
     assert "pre_stop local" not in server.log
 
 
+@pytest.mark.parametrize("arguments", [[], ["--in-process"]])
+def test_hooks_that_are_not_there_are_named_at_the_start(serve, tmp_path, arguments):
+    (tmp_path / "hooks.py").write_text("print('imported')\ndef pre_stop(context): pass")
+    hooks = ["--initializer", "index.initialise", "--pre-stop", "hooks.pre_stop"]
+    server = serve(HOOKS, "index:handler", *hooks, *arguments)
+    server.wait_for("^note: the Initializer hook index.initialise will fail: .* 'index' has no 'initialise'; it has: ")
+    assert server.log.count("note: the ") == 1
+    assert "imported" not in server.log
+    server = serve(HOOKS, "index:handler", "--initializer", "initialize", "--pre-stop", "no_hooks.pre_stop", *arguments)
+    server.wait_for("^note: the Initializer hook initialize will fail: cannot import")
+    server.wait_for("^note: the PreStop hook no_hooks.pre_stop will fail: .* no module named 'no_hooks'")
+
+
 def test_idle_instance_gets_pre_stop(serve):
     server = serve(HOOKS, "index:handler", "--idle-timeout", "0.05", "--pre-stop", "index.pre_stop")
     assert server.get().status == 200

@@ -138,6 +138,16 @@ def test_closed_pool(make_pool):
     assert (reply.kind, reply.describe_error()) == ("aborted", "The runner has been stopped")
 
 
+def test_system_that_starts_no_process():
+    def fail():
+        raise OSError("no more of them")
+
+    pool = Pool(fail, limit=1, idle_seconds=60.0)
+    assert pool.warm_up().describe_error() == "No instance could be started: no more of them"
+    assert pool.run(b"", "1-a").describe_error() == "No instance could be started: no more of them"
+    pool.close()
+
+
 def test_requests_that_wait_when_it_closes(make_pool):
     pool, instances = make_pool()
     pool.warm_up()

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -56,9 +57,39 @@ def test_ends_while_a_request_runs(serve):
     server.stop()
     assert time.monotonic() - began < 1.5
     request.join()
-    assert answers[0].status == 502
+    assert (answers[0].status, answers[0].json["errorCode"]) == (503, "ServiceUnavailable")
+    server.wait_for(r"^GET /slow  503 .*\nThe runner was stopped while the function ran$")
     assert not any(map(is_running, workers))
     assert "Exception in thread" not in server.log
+
+
+def is_listening(server):
+    try:
+        socket.create_connection(("127.0.0.1", server.port), PATIENCE).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("arguments", [[], ["--in-process"]])
+def test_request_that_runs_comes_to_its_end(serve, tmp_path, arguments):
+    source = (
+        "import os, sys, time\n"
+        "def handler(event, context):\n"
+        "    print('waiting', file=sys.stderr)\n"
+        "    while not os.path.exists('leave'): time.sleep(0.005)\n"
+        "    return 'to its end'"
+    )
+    server = serve(source, "index:handler", *arguments)
+    with ThreadPoolExecutor() as executor:
+        answer = executor.submit(server.get)
+        server.wait_for("waiting")
+        server.process.terminate()
+        wait_until(lambda: not is_listening(server))
+        (tmp_path / "leave").touch()
+        assert (answer.result().status, answer.result().text) == (200, "to its end")
+    assert server.stop() == 0
+    assert re.search("^GET /  200 ", server.log, re.MULTILINE)
 
 
 def test_ends_while_the_function_is_loaded(serve, tmp_path):

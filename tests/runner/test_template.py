@@ -96,7 +96,7 @@ def test_spellings(template, tmp_path, component, code):
     assert (function.handler.directory, function.methods) == (tmp_path, METHODS)
 
 
-def test_environment_variables_in_it(template, monkeypatch):
+def test_environment_variables_in_it(template, monkeypatch, capsys):
     monkeypatch.setenv("STAGE", "prod")
     text = props("runtime: python3.9, handler: i.h, environmentVariables: {A: '%s'}")
     for written, expected in (
@@ -108,6 +108,8 @@ def test_environment_variables_in_it(template, monkeypatch):
         ("x-${env(STAGE)}-${env(STAGE)}", "x-prod-prod"),
     ):
         assert template(text % written).environment == {"A": expected}
+    note = "note: ${env(NO_SUCH_STAGE)} in the template is empty: there is no variable NO_SUCH_STAGE\n"
+    assert capsys.readouterr().err == note
 
 
 TWO = """
