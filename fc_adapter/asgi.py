@@ -52,8 +52,8 @@ class Server:
         self._background_timeout = background_timeout
         self._deadline_margin = deadline_margin
         self._raise_errors = raise_errors
-        self._loop = PrivateLoop()
         self._lifespan = Lifespan(app, lifespan)
+        self._loop = PrivateLoop(self._lifespan.forget)
         self._left_running: set[asyncio.Task[Any]] = set()
         # Runs at the end of the process, unless the handler ends before or pre_stop() has done it.
         weakref.finalize(self, _stop_at_exit, self._loop, self._lifespan)

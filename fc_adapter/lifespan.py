@@ -33,7 +33,7 @@ class Lifespan:
 
         Raises AppError with the app's own message when its startup fails; then the next call tries again.
         """
-        if self.is_started and not (self._conversation and self._conversation.is_lost):
+        if self.is_started:
             return
         conversation = _Conversation(self._app)
         try:
@@ -55,13 +55,18 @@ class Lifespan:
         """Run the app's shutdown, if it has started. Raises AppError with the app's own message when it fails."""
         conversation, self._conversation = self._conversation, None
         self.is_started = self._mode == "off"
-        if conversation is None or conversation.is_lost:
+        if conversation is None:
             return
         failure = await conversation.hear("shutdown")
         await asyncio.wait([conversation.task])
         error = take_exception(conversation.task)
         if failure is not None or error is not None:
             raise AppError(f"the app's shutdown failed: {failure if failure is not None else repr(error)}") from error
+
+    def forget(self) -> None:
+        """Start anew at the next request: the app has closed the event loop in which its lifespan was."""
+        self._conversation = None
+        self.is_started = self._mode == "off"
 
     def _refuse_or_ignore(self, error: BaseException | None) -> None:
         """Decide about an app that ended, perhaps with ``error``, instead of living on after its startup."""
@@ -89,11 +94,6 @@ class _Conversation:
     def has_replied(self) -> bool:
         """Whether the app has said a word on the phase that it was asked for last."""
         return self._reply.done()
-
-    @property
-    def is_lost(self) -> bool:
-        """Whether the app has closed the event loop, and so cannot be told of its shutdown any more."""
-        return self.task.get_loop().is_closed()
 
     async def hear(self, phase: str) -> str | None:
         """Ask for ``phase`` and wait for the app's reply, or its end: None, or why it failed."""

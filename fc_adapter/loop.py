@@ -26,9 +26,11 @@ class PrivateLoop:
 
     It belongs to no thread: whichever calls ``run`` drives it meanwhile, one at a time. It is never the current event
     loop of a thread that does not run it, and its kind is whatever the process's event loop policy makes.
+    ``on_loss()`` is called when the app has closed it and a new one takes its place.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_loss: Callable[[], None]) -> None:
+        self._on_loss = on_loss
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -65,6 +67,7 @@ class PrivateLoop:
         if self._loop is not None and self._loop.is_closed():
             getLogger("fc_adapter").warning("the app has closed its event loop: it gets a new one, and starts again")
             self._loop = None
+            self._on_loss()
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
         loop = self._loop
@@ -147,6 +150,7 @@ def _step(loop: Any) -> None:
     finally:
         asyncio._set_running_loop(None)
         loop._thread_id = None
+        loop._stopping = False  # The app's stop() is for this step; the next request must not stop for it.
         sys.set_asyncgen_hooks(*hooks)
 
 

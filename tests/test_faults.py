@@ -43,7 +43,12 @@ async def close_loop():
 
 async def stop_loop():
     asyncio.get_running_loop().stop()
-    await asyncio.sleep(0)
+
+
+async def stop_loop_and_wait():
+    await asyncio.sleep(0.001)
+    asyncio.get_running_loop().stop()
+    await asyncio.sleep(0.001)
 
 
 def block():
@@ -169,6 +174,8 @@ def nothing():
 
 async def asgi_app(scope, receive, send):
     assert scope["type"] == "http"
+    if scope["query_string"]:
+        await asyncio.sleep(0.001)
     body = globals()[scope["path"][1:] or "nothing"]()
     if asyncio.iscoroutine(body):
         body = await body
@@ -215,7 +222,7 @@ def cases(*table):
 
 def assert_next_is_served(server, worker, *, by_it=True):
     """The next requests work, on the process ``worker`` or on a new one."""
-    for path in ("/", "/nothing?x=1"):
+    for path in ("/", "/?wait"):
         answer = server.get(path)
         assert (answer.status, int(answer.text) == worker) == (200, by_it)
 
@@ -237,6 +244,7 @@ def assert_next_is_served(server, worker, *, by_it=True):
     ("wsgi asgi", "logs", ""),
     ("wsgi asgi", "warnings_as_errors", ""),
     ("wsgi", "run", ""),
+    ("asgi", "stop_loop", ""),
 )
 def test_fault_that_costs_nothing(server, interface, fault, said):
     worker, since = int(server.get().text), len(server.lines)
@@ -250,7 +258,7 @@ def test_fault_that_costs_nothing(server, interface, fault, said):
 
 @cases(
     ("asgi", "close_loop", "RuntimeError: Cannot close a running event loop"),
-    ("asgi", "stop_loop", "RuntimeError: Event loop stopped before Future completed."),
+    ("asgi", "stop_loop_and_wait", "RuntimeError: Event loop stopped before Future completed."),
     ("asgi", "run", r"RuntimeError: asyncio.run\(\) cannot be called from a running event loop"),
     ("wsgi asgi", "descriptors", r"OSError: \[Errno 24\] Too many open files: '/dev/null'"),
     ("wsgi asgi", "recursion", "RecursionError: maximum recursion depth exceeded"),
