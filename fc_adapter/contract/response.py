@@ -188,8 +188,8 @@ def parse_result(result: object, *, custom_domain: bool = False) -> Response:
             continue
         if key in RESERVED_RESPONSE_HEADERS and not (custom_domain and key == "content-disposition"):
             continue
-        if not is_token(name):
-            continue  # Go's server leaves out what is no header name,
+        if key == "transfer-encoding" or not is_token(name):
+            continue  # Go's server frames the body itself, leaves out what is no header name,
         has_type = has_type or key == "content-type"
         # and writes a space for a line break, so that no value can begin another header.
         headers.append((name, replace_surrogates(value.replace("\r", " ").replace("\n", " ").replace("\0", " "))))

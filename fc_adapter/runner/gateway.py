@@ -48,7 +48,7 @@ class Gateway:
         self._custom_domain = custom_domain
         self._observe = observe
 
-    def handle(self, request: Request, is_wanted: Callable[[], bool] = lambda: True) -> Response:
+    def handle(self, request: Request, *, is_wanted: Callable[[], bool] = lambda: True) -> Response:
         """The response to ``request``, which the client gets as it is.
 
         ``is_wanted()`` tells whether the client is still there, should the request have to wait for an instance.

@@ -20,7 +20,7 @@ class Recorder:
     """Writes each exchange into a JSON file of its own in ``directory``, which is made when it does not exist."""
 
     def __init__(self, directory: Path, *, custom_domain: bool) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)  # credentials of clients are in them
         self._directory = directory
         self._custom_domain = custom_domain
 

@@ -89,9 +89,11 @@ class _BadRequestError(Exception):
     """What the client sent is no request; the connection cannot be used any further."""
 
 
-# RFC 9112 sections 3 and 5. Folded lines, control characters and a space before the colon are refused.
-_REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~\w-]+ ([!-~\x80-\xff]+) HTTP/1\.[01]\r?\n")
-_HEADER_LINE = re.compile(rb"([!#$%&'*+.^_`|~\w-]+):([^\x00-\x08\x0a-\x1f\x7f]*)\r?\n")
+# RFC 9112 sections 3 and 5. Folded lines, control characters, a space before the colon and lines that end with LF alone
+# are refused: whatever two servers could read in two ways.
+_REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~\w-]+ ([!-~\x80-\xff]+) HTTP/1\.[01]\r\n")
+_HEADER_LINE = re.compile(rb"([!#$%&'*+.^_`|~\w-]+):([^\x00-\x08\x0a-\x1f\x7f]*)\r\n")
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(;[^\x00-\x08\x0a-\x1f\x7f]*)?\r\n")
 _HEAD_BYTES = 64 * 1024  # What is larger is not even read.
 
 
@@ -130,11 +132,15 @@ class _RequestHandler(WSGIRequestHandler):
         self.raw_requestline = re.sub(rb"[\x80-\xff]", lambda byte: b"%%%02X" % byte[0][0], self.raw_requestline)
         self.rfile = io.BytesIO(b"".join(lines))
         try:
-            return super().parse_request()
+            is_request = super().parse_request()
         finally:
             self.rfile = stream
-            if self.request_version == "HTTP/1.0":
-                self.close_connection = True
+        if is_request and (self.request_version == "HTTP/1.0" or "close" in self._connection_options()):
+            self.close_connection = True
+        return is_request
+
+    def _connection_options(self) -> list[str]:
+        return [option.strip(" \t").lower() for option in ",".join(self.headers.get_all("Connection", [])).split(",")]
 
     def run_wsgi(self) -> None:
         """Serve one request; werkzeug calls this for every method."""
@@ -143,7 +149,8 @@ class _RequestHandler(WSGIRequestHandler):
         except _BadRequestError as error:
             self._refuse(str(error))
         else:
-            self._write(self.server.app.handle(request, self._is_client_there))  # type: ignore[attr-defined]
+            gateway: Gateway = self.server.app  # type: ignore[assignment]
+            self._write(gateway.handle(request, is_wanted=self._is_client_there))
 
     def handle_expect_100(self) -> bool:
         """Ask the client for its body, unless the request is refused without it."""
@@ -208,6 +215,8 @@ class _RequestHandler(WSGIRequestHandler):
         ):
             if size > limit:
                 raise _BadRequestError(f"{what}: {size} bytes, the limit is {limit}")
+        if len(self.headers.get_all("Host", [])) > 1:
+            raise _BadRequestError("there must be one Host")
         encodings = self.headers.get_all("Transfer-Encoding", [])
         lengths = self.headers.get_all("Content-Length", [])
         if encodings:
@@ -255,7 +264,7 @@ def _read_head(stream: Any, request_line: bytes) -> list[bytes]:
         line = stream.readline(_HEAD_BYTES)
         lines.append(line)
         total += len(line)
-        if line in (b"\r\n", b"\n"):
+        if line == b"\r\n":
             return lines
         if total >= _HEAD_BYTES:
             raise _BadRequestError(f"request headers: the limit is {LIMITS['request_headers']} bytes")
@@ -275,7 +284,7 @@ def _read_chunked(stream: Any) -> bytes:
     chunks = []
     total = 0
     while True:
-        size = re.fullmatch(rb"([0-9A-Fa-f]{1,8})[ \t]*(;[^\r\n]*)?\r?\n", stream.readline(1000))
+        size = _CHUNK_LINE.fullmatch(stream.readline(1000))
         if size is None:
             raise _BadRequestError("a chunk of the request body has no valid size")
         length = int(size[1], 16)
@@ -285,7 +294,7 @@ def _read_chunked(stream: Any) -> bytes:
         if total > LIMITS["body"]:
             raise _BadRequestError(f"request body: more than {LIMITS['body']} bytes, the limit")
         chunks.append(_read_exactly(stream, length))
-        if stream.readline(2) not in (b"\r\n", b"\n"):
+        if stream.read(2) != b"\r\n":
             raise _BadRequestError("a chunk of the request body is longer or shorter than it says")
     _read_trailers(stream)
     return b"".join(chunks)
@@ -296,7 +305,7 @@ def _read_trailers(stream: Any) -> None:
     while True:
         line = stream.readline(1000)
         total += len(line)
-        if line in (b"\r\n", b"\n"):
+        if line == b"\r\n":
             return
         if total > LIMITS["request_headers"] or not _HEADER_LINE.fullmatch(line):
             raise _BadRequestError("the trailers of the request body are malformed")
