@@ -23,6 +23,7 @@ from .rules import (
     RESERVED_REQUEST_HEADERS,
     canonical_name,
     decode_as_gateway,
+    has_breaks,
     is_text_type,
     is_token,
     media_type,
@@ -100,7 +101,8 @@ def parse_loaded(event: Event, *, split_query: SplitQuery = ()) -> Request:
         context, headers, parameters = event["requestContext"], event["headers"], event["queryParameters"]
         http = context["http"]
         texts = http["method"], event["rawPath"], http["protocol"], http["sourceIp"], context["domainName"]
-        is_usual = "".join([*texts, *headers.values()]).isascii() and texts[0] in _USUAL_METHODS and texts[1] != ""
+        text = "".join([*texts, *headers.values()])
+        is_usual = text.isascii() and not has_breaks(text) and texts[0] in _USUAL_METHODS and texts[1] != ""
     except (AttributeError, KeyError, TypeError):
         is_usual = False
     if not is_usual:

@@ -24,6 +24,7 @@ from .rules import (
     HOP_BY_HOP_HEADERS,
     RESERVED_PREFIX,
     RESERVED_RESPONSE_HEADERS,
+    has_breaks,
     has_no_body,
     is_text_type,
     is_token,
@@ -61,7 +62,7 @@ def build_result(response: Response, *, method: str = "GET", text_types: Collect
     length: str | None = None
     for name, value in pairs:
         key = _KEYS[name]
-        if not value.isprintable() and ("\n" in value or "\r" in value or "\0" in value):
+        if not value.isprintable() and has_breaks(value):
             raise AppError(f"the app sent CR, LF or NUL in the value of the header {name[:80]!r}: {value[:80]!r}")
         value = value.strip(" \t")  # RFC 9110 section 5.5: no part of the value
         if key in spelling:

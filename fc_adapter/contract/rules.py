@@ -53,6 +53,11 @@ def is_token(text: str) -> bool:
     return text != "" and not text.strip(_TOKEN_CHARACTERS)
 
 
+def has_breaks(text: str) -> bool:
+    """Whether ``text`` holds what RFC 9110 section 5.5 calls dangerous in a header: CR, LF or NUL."""
+    return "\n" in text or "\r" in text or "\0" in text
+
+
 def has_no_body(status: int) -> bool:
     """Whether responses with this status carry no content: RFC 9110 sections 15.2, 15.3.5 and 15.4.5."""
     return status < 200 or status == 204 or status == 304

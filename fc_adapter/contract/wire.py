@@ -5,9 +5,9 @@ from __future__ import annotations
 from ..errors import EventError
 from ..memo import remember
 from ..messages import Request
-from .fields import are_ascii, check_pair
+from .fields import are_ascii, check_pair, malformed
 from .query import build_query_string, parse_query_string
-from .rules import is_token
+from .rules import has_breaks, is_token
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def read_request(
         raise EventError(f"{method!r} is not an HTTP method")
     for name, value in headers:
         check_pair("headers", name, value)
-        if not is_token(name) or "\r" in value or "\n" in value or "\0" in value:
+        if not is_token(name) or has_breaks(value):
             raise EventError(f"{name[:40]!r} with the value {value[:40]!r} is not an HTTP header")
     if not target.startswith("/"):
         parts = urlsplit(target)
@@ -85,7 +85,7 @@ def _special_names(names: tuple[str, ...]) -> tuple[str, str, str] | None:
 
     None when that is not all there is to be looked at. Clients send the same names again and again.
     """
-    if not are_ascii(names):
+    if not are_ascii(names) or has_breaks("".join(names)):
         return None
     spelling = {name.lower(): name for name in names}
     if len(spelling) < len(names) or "transfer-encoding" in spelling:
@@ -103,10 +103,14 @@ _SPECIAL_NAMES = remember(_special_names)
 def read_headers(headers: Event, body_length: int) -> tuple[Pairs, str, str]:
     """The headers of an event for the application, and the values of Host and X-Forwarded-Proto (``""`` when absent).
 
-    Raises EventError for what is no text.
+    Raises EventError for what is no text, or could not have been in a request: the app might repeat it in another.
     """
     for name, value in headers.items():
         check_pair("headers", name, value)
+        if has_breaks(name):
+            raise malformed("each name in headers", "without line breaks and NUL", name)
+        if has_breaks(value):
+            raise malformed(f"headers[{name[:40]!r}]", "without line breaks and NUL", value)
     return normalize_headers(headers.items(), body_length)
 
 
