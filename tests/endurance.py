@@ -21,8 +21,6 @@ from typing import NamedTuple
 from fc_adapter import wrap
 from tests.conftest import make_event
 
-PARTS = 5  # samples, after the first
-
 
 class Sample(NamedTuple):
     """What a process holds after so many ``invocations``: memory in KB, numbers of the rest."""
@@ -166,15 +164,15 @@ def written_log():
             logger.removeHandler(output)
 
 
-def run(interface, invocations):
-    """The samples that were taken from a fifth of ``invocations`` on, and after each further fifth."""
+def run(interface, invocations, parts):
+    """The samples taken after each of so many equal ``parts`` of ``invocations``."""
     handler = wrap(APPS[interface])
     samples = []
     with written_log():
         tracemalloc.start()
         for number in range(invocations):
             invoke(handler, number)
-            if (number + 1) % (invocations // PARTS) == 0:
+            if (number + 1) % (invocations // parts) == 0:
                 samples.append(take_sample(number + 1, count_tasks(handler)))
         tracemalloc.stop()
     handler.pre_stop()
@@ -196,15 +194,16 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m tests.endurance", description=__doc__.partition("\n")[0])
     parser.add_argument("--invocations", type=int, default=200_000, help="on each side (default: %(default)s)")
     parser.add_argument("--minutes", type=float, help="serve over sockets for so long instead")
+    parser.add_argument("--parts", type=int, default=5, help="after each of which is measured (default: %(default)s)")
     options = parser.parse_args(arguments)
     results = []
     if options.minutes is None:
         for interface in APPS:
-            results.append(report(interface, run(interface, options.invocations), ALLOWED))
+            results.append(report(interface, run(interface, options.invocations, options.parts), ALLOWED))
     else:
         from tests.runner import endurance
 
-        for name, (samples, answers) in endurance.run(60 * options.minutes).items():
+        for name, (samples, answers) in endurance.run(60 * options.minutes, options.parts).items():
             results.append(report(f"{name}, answers {dict(sorted(answers.items()))}", samples, endurance.ALLOWED))
     return int(not all(results))
 

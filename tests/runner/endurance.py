@@ -158,8 +158,11 @@ def take_sample(server, seconds, requests):
     return Sample(int(seconds), requests, *measure(gateway), len(instances), *map(max, zip((0, 0, 0), *instances)))
 
 
-def run(seconds, *, parts=5):
-    """Serve for so long. For each server, by what it is for: its samples, and the number of answers by status."""
+def run(seconds, parts):
+    """Serve for so long, and measure after each of so many equal ``parts``.
+
+    For each server, by what it is for: its samples, and the number of answers by status.
+    """
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         (directory / "index.py").write_text(SOURCE)
