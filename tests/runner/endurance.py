@@ -6,6 +6,7 @@ import http.client
 import os
 import random
 import re
+import signal
 import socket
 import sys
 import tempfile
@@ -168,6 +169,7 @@ def run(seconds, parts):
         (directory / "index.py").write_text(SOURCE)
         servers = [stack.enter_context(Server("index:handler", *SERVERS[name], cwd=directory)) for name in SERVERS]
         for server in servers:
+            stack.callback(server.stop, signal.SIGTERM)  # which is not ignored when the command runs in the background
             server.own_threads = measure(server.process.pid)[1] - THREADS_OF_AN_INSTANCE
         found = {name: ([], Counter()) for name in SERVERS}
         began = time.monotonic()
