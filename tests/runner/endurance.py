@@ -153,10 +153,15 @@ def measure(pid):
 def take_sample(server, seconds, requests):
     """A sample, once the connections of those clients that have gone are closed."""
     gateway = server.process.pid
+
+    def measure_instances():
+        server.request("POST", "/items", b"{}")  # so that there is one
+        return [measured for measured in map(measure, server.workers()) if measured[0]]
+
+    instances = wait_until(measure_instances)
     with suppress(AssertionError):
         wait_until(lambda: measure(gateway)[1] <= server.own_threads + THREADS_OF_AN_INSTANCE * len(server.workers()))
-    instances = [measure(worker) for worker in server.workers()]
-    return Sample(int(seconds), requests, *measure(gateway), len(instances), *map(max, zip((0, 0, 0), *instances)))
+    return Sample(int(seconds), requests, *measure(gateway), len(server.workers()), *map(max, zip(*instances)))
 
 
 def run(seconds, parts):
