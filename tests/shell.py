@@ -1,0 +1,248 @@
+"""A shell for the commands of the project's pages: quick ones in copies of a process that has the frameworks loaded."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import doctest
+import multiprocessing
+import os
+import re
+import runpy
+import shlex
+import signal
+import subprocess
+import sys
+import traceback
+import warnings
+
+from tests.runner.serving import PATIENCE, Server
+
+# Commands that are not run, and why.
+NOT_RUN = {
+    r"(\S*/)?(python3?|pip|uv)( -m)? (pip|venv|install|add|sync)\b": "takes packages from the network; CI runs those of "
+    "the README",
+    r"s( |$)": "Serverless Devs, which needs the cloud",
+    r"npm ": "takes packages from the network",
+    r"git clone ": "takes the project from the network",
+    r"(uvicorn|gunicorn|hypercorn|flask) ": "a server of another project",
+    r"curl [^|]*\bhttps://": "a function in the cloud",
+}
+
+# What differs from one run to the next, and what stands for it.
+VARYING = (
+    (r"1-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{12}", "REQUEST-ID"),
+    (r"\bc-[0-9a-f]{8}", "INSTANCE"),
+    (r"\b\d+ ms", "TIME"),
+    (r"\bin \d+\.\d+s", "TIME"),
+    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME"),
+    (r'(?<="timeEpoch": )"\d+"', "TIME"),
+    (r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT", "TIME"),
+    (r"python3\.\d+", "PYTHON"),
+    (r"(?<=http://127\.0\.0\.1:)\d+", "PORT"),
+)
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(
+    [
+        "django.core.handlers.asgi",
+        "django.core.handlers.wsgi",
+        "fastapi",
+        "fc_adapter.asgi",
+        "fc_adapter.runner.commands",
+        "fc_adapter.runner.invoke",
+        "fc_adapter.testing.client",
+        "fc_adapter.testing.transport",
+        "fc_adapter.wsgi",
+        "flask",
+        "pytest",
+        "tests.shell",
+        "yaml",
+    ]
+)
+
+# Any free port, for the runner and its pages; the tests of the pages load no plugins, which take longer than they do.
+_ENVIRONMENT = {
+    "FC_ADAPTER_PORT": "0",
+    "FC_ADAPTER_INSPECT_PORT": "0",
+    "PYTEST_ADDOPTS": "-p no:cacheprovider",
+    "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+_BEYOND_WORDS = set("|<>&;$`*()~")
+
+
+def is_not_run(command):
+    """Whether ``command`` is one of NOT_RUN."""
+    return any(re.match(pattern, command) for pattern in NOT_RUN)
+
+
+def is_server(command):
+    """Whether ``command`` serves until it is ended."""
+    return command.startswith("fc-adapter serve") and "--check" not in command
+
+
+def split_commands(script):
+    """The commands of a script that are to be run: lines, but for comments, with those that end in ``\\`` joined."""
+    lines = [line for line in script.replace("\\\n", " ").splitlines() if line.strip() and line.strip()[0] != "#"]
+    return [line for line in lines if not is_not_run(line)]
+
+
+def split_session(session):
+    """The commands of a console session, each with what it has printed. ``$`` begins a command, ``>`` goes on."""
+    for part in re.split(r"^\$ ", session, flags=re.MULTILINE)[1:]:
+        lines = part.splitlines(keepends=True)
+        end = next((number for number, line in enumerate(lines[1:], 1) if not line.startswith("> ")), len(lines))
+        yield "".join([lines[0], *(line[2:] for line in lines[1:end])]), "".join(lines[end:])
+
+
+def find_difference(expected, printed):
+    """What differs between what a page shows and what came, or ``""``. In the former ``...`` stands for anything."""
+    for pattern, name in VARYING:
+        expected, printed = re.sub(pattern, name, expected), re.sub(pattern, name, printed)
+    example = doctest.Example("", expected.strip() + "\n")
+    checker, flags = doctest.OutputChecker(), doctest.ELLIPSIS
+    if checker.check_output(example.want, printed.strip() + "\n", flags):
+        return ""
+    return checker.output_difference(example, printed.strip() + "\n", flags | doctest.REPORT_NDIFF)
+
+
+class Shell:
+    """Runs commands in ``directory``. A server that they start is there until the next one, or the end of ``with``."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self._output = directory.parent / f"{directory.name}.output"
+        self._tools = directory.parent / f"{directory.name}.tools"
+        self._server = None
+
+    def __enter__(self):
+        self._tools.mkdir()
+        for name, arguments in {"python": "", "python3": "", "fc-adapter": "-m fc_adapter"}.items():
+            (self._tools / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments} "$@"\n')
+            (self._tools / name).chmod(0o755)
+        return self
+
+    def __exit__(self, *exc_info):
+        self.stop_server()
+
+    def run(self, commands):
+        """Run commands up to the first that fails. Returns the last exit status, and what they have printed."""
+        for number, command in enumerate(commands):
+            if is_server(command):
+                status, printed = self._run_script(commands[:number])
+                self._start_server(shlex.split(command, comments=True)[2:])
+                return (status, printed) if status else self.run(commands[number + 1 :])
+        return self._run_script(commands)
+
+    def run_blocks(self, blocks):
+        """Run blocks of Python as one program. Returns its exit status, and what it has printed."""
+        return self._fork(_run_blocks, blocks)
+
+    def stop_server(self):
+        """End the server, if there is one, and return what it has written."""
+        server, self._server = self._server, None
+        if server is None:
+            return ""
+        server.stop()
+        return server.log
+
+    def _start_server(self, arguments):
+        self.stop_server()
+        if "--port" in arguments:
+            place = arguments.index("--port")
+            del arguments[place : place + 2]
+        self._server = Server(*arguments, cwd=self.directory, environment=_ENVIRONMENT)
+
+    def _run_script(self, commands):
+        programs = [_split_plain(command) for command in commands]
+        if not all(programs):
+            return self._run_bash("\n".join(commands))
+        status, printed = 0, ""
+        for name, *arguments in programs:
+            status, output = self._fork(_run_python, ["-m", "fc_adapter"] * (name == "fc-adapter") + arguments)
+            printed += output
+            if status:
+                break
+        return status, printed
+
+    def _run_bash(self, script):
+        if self._server is not None:
+            script = re.sub(r"127\.0\.0\.1:\d+", f"127.0.0.1:{self._server.port}", script)
+        environment = {**os.environ, **_ENVIRONMENT, "PATH": f"{self._tools}{os.pathsep}{os.environ['PATH']}"}
+        process = subprocess.Popen(
+            ["bash", "-euo", "pipefail", "-c", script],
+            cwd=self.directory,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            encoding="utf-8",
+            errors="backslashreplace",
+        )
+        try:
+            printed, _ = process.communicate(timeout=PATIENCE)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # and whatever it has left behind
+        return process.returncode, printed
+
+    def _fork(self, function, *arguments):
+        process = _CONTEXT.Process(target=function, args=(*arguments, str(self.directory), str(self._output)))
+        process.start()
+        process.join(PATIENCE)
+        if process.is_alive():  # pragma: no cover - a test fails
+            process.kill()
+            process.join()
+        return process.exitcode, self._output.read_text(encoding="utf-8", errors="backslashreplace")
+
+
+def _split_plain(command):
+    """The words of ``command`` if it is a program of ours with nothing that only a shell understands, else none."""
+    words = shlex.split(command, comments=True)
+    rest = re.sub(r"'[^']*'", "", command.partition(" #")[0])
+    is_plain = words[0] in ("fc-adapter", "python") and not set(rest) & _BEYOND_WORDS
+    return words if is_plain else []
+
+
+# ---- in a process of its own: it writes no coverage data -------------------------------------------------------------
+
+
+def _enter(directory, output):  # pragma: no cover
+    """Let this process be one that was started in ``directory``, and writes into the file ``output``."""
+    file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+    for number, stream in ((1, sys.stdout), (2, sys.stderr)):
+        os.dup2(file, number)
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    os.chdir(directory)
+    os.environ.update(_ENVIRONMENT)
+    sys.path.insert(0, directory)
+    warnings.simplefilter("error")
+
+
+def _run_python(arguments, directory, output):  # pragma: no cover
+    _enter(directory, output)
+    try:
+        if arguments[0] == "-m":
+            sys.argv = arguments[1:]
+            runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
+        else:
+            sys.argv = arguments
+            runpy.run_path(arguments[0], run_name="__main__")
+    finally:
+        atexit._run_exitfuncs()
+
+
+def _run_blocks(blocks, directory, output):  # pragma: no cover
+    _enter(directory, output)
+    namespace = {"__name__": "__main__"}
+    try:
+        for name, line, code in blocks:
+            exec(compile("\n" * (line - 1) + code, name, "exec"), namespace)
+    except BaseException:
+        # Not by the multiprocessing module, whose traceback would show more of it than of the page.
+        traceback.print_exc()
+        os._exit(1)
+    finally:
+        atexit._run_exitfuncs()
