@@ -1,10 +1,11 @@
-"""The project's pages (Markdown) as the tests read them: headings, links, and sections with what is to be run in them.
+"""The project's pages (Markdown) as the tests read them: headings, links, and the code in each section.
 
 CONTRIBUTING.md has the conventions, which are HTML comments and so are not shown to readers.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -16,32 +17,38 @@ ROOT = Path(__file__).parent.parent
 _MARKDOWN = MarkdownIt("commonmark").enable("table")
 _COMMENT = re.compile(r"<!--\s*(.*?)\s*-->\s*", re.DOTALL)
 _HIDDEN = re.compile(r"(file: (?P<file>\S+)|(?P<language>python|sh))\n(?P<code>.*)", re.DOTALL)
+_OF_NEXT = re.compile(r"(?P<key>file|test): (skip: )?(?P<value>\S.*)")
 
 
 class Block(NamedTuple):
     """Code on a page.
 
-    - ``language``: what the page calls it, such as ``"python"``.
-    - ``line``: that of its first line of code in the page, from 1.
+    - ``language``: what the page calls it, such as ``"python"``; ``"files"`` for a directory of the project to be copied.
+    - ``code``: the text, or the name of that directory.
+    - ``line``: that of its first line in the page, from 1.
     - ``file``: the name of the file that it is, or ``""``.
-    - ``copied``: the directory of the project whose files it stands for, or ``""``.
     - ``skipped``: why it is not run, or ``""``.
+    - ``is_hidden``: whether it stands in a comment.
     """
 
     language: str
     code: str
     line: int
     file: str = ""
-    copied: str = ""
     skipped: str = ""
+    is_hidden: bool = False
 
 
 class Section:
-    """What is below one heading and above the next, and the sections that it is in, from the page's title on."""
+    """What is below one heading and above the next. ``outer``: the sections that it is in, from the whole page on."""
 
-    def __init__(self, page, title, level, outer):
-        self.page, self.title, self.level, self.outer = page, title, level, outer
-        self.anchor = ""
+    def __init__(self, page, title, level):
+        self.page, self.title, self.level = page, title, level
+        before = page.sections[-1:]
+        self.outer = [each for last in before for each in (*last.outer, last) if each.level < level]
+        taken = [each.anchor for each in page.sections]
+        slug = re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+        self.anchor = next(name for name in (slug, *(f"{slug}-{n}" for n in range(1, 99))) if name not in taken)
         self.blocks = []
 
     @property
@@ -51,16 +58,15 @@ class Section:
 
 
 class Page(NamedTuple):
-    """``links`` are pairs of a line's number and a target."""
+    """``sections`` begins with what is above the first heading. ``links`` are pairs of a line's number and a target."""
 
     path: Path
     sections: list[Section]
     links: list[tuple[int, str]]
-    text: str
 
     @property
     def name(self):
-        return self.path.relative_to(ROOT).as_posix()
+        return Path(os.path.relpath(self.path, ROOT)).as_posix()
 
     @property
     def anchors(self):
@@ -74,35 +80,25 @@ class Page(NamedTuple):
 @lru_cache(maxsize=None)
 def read_page(path):
     """The page in the file ``path``. Raises ValueError, which names the line, for a comment that it misunderstands."""
-    page = Page(path, [], [], path.read_text(encoding="utf-8"))
-    page.sections.append(Section(page, "", 0, []))
-    tokens = _MARKDOWN.parse(page.text)
-    pending = {}
+    page = Page(path, [], [])
+    page.sections.append(Section(page, "", 0))
+    tokens = _MARKDOWN.parse(path.read_text(encoding="utf-8"))
+    of_next = {}
     for index, token in enumerate(tokens):
         if token.type == "heading_open":
-            _begin_section(page, _plain_text(tokens[index + 1]), int(token.tag[1:]))
+            page.sections.append(Section(page, _plain_text(tokens[index + 1]), int(token.tag[1:])))
         elif token.type == "inline":
             page.links.extend((token.map[0] + 1, target) for target in _find_links(token))
         elif token.type == "html_block":
             page.links.extend((token.map[0] + 1, target) for target in _find_html_links(token.content))
-            pending.update(_read_comments(page, token))
-        elif token.type in ("fence", "code_block"):
-            page.sections[-1].blocks.append(
-                Block(token.info.strip(), token.content, token.map[0] + 1 + (token.type == "fence"), **pending)
-            )
-            pending = {}
-    if pending:
-        raise ValueError(f"{page.name}: after the last comment {pending} comes no block")
+            of_next.update(_read_comments(page, token))
+        elif token.type == "fence":
+            block = Block(token.info.strip(), token.content, token.map[0] + 2, **of_next)
+            page.sections[-1].blocks.append(block)
+            of_next = {}
+    if of_next:
+        raise ValueError(f"{page.name}: no block comes after the last comment, {of_next}")
     return page
-
-
-def _begin_section(page, title, level):
-    last = page.sections[-1]
-    section = Section(page, title, level, [each for each in (*last.outer, last) if each.level < level])
-    slug = re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
-    taken = [each.anchor for each in page.sections]
-    section.anchor = next(name for name in (slug, *(f"{slug}-{n}" for n in range(1, 99))) if name not in taken)
-    page.sections.append(section)
 
 
 def _plain_text(inline):
@@ -110,6 +106,7 @@ def _plain_text(inline):
 
 
 def _find_links(inline):
+    """The targets of links and images, and what looks like a link in the text."""
     for child in inline.children:
         if child.type in ("link_open", "image"):
             yield child.attrs.get("href") or child.attrs["src"]
@@ -124,22 +121,20 @@ def _find_html_links(html):
 
 
 def _read_comments(page, token):
-    """What the comments say of the block that follows; the blocks that stand in the comments themselves are added."""
+    """What the comments say of the block that comes next. The blocks that stand in the comments go to the page."""
     of_next = {}
+    blocks = page.sections[-1].blocks
     for match in _COMMENT.finditer(token.content):
         text = match[1]
         line = token.map[0] + 1 + token.content[: match.start()].count("\n")
-        hidden = _HIDDEN.fullmatch(text)
-        key, _, value = text.partition(": ")
+        hidden, of_block = _HIDDEN.fullmatch(text), _OF_NEXT.fullmatch(text)
         if hidden:
-            block = Block(hidden["language"] or "", hidden["code"] + "\n", line + 1, hidden["file"] or "")
-            page.sections[-1].blocks.append(block)
-        elif key == "files":
-            page.sections[-1].blocks.append(Block("", "", line, copied=value))
-        elif key == "file":
-            of_next["file"] = value
-        elif text.startswith("test:"):
-            if not re.fullmatch(r"skip: \S.+", value):
-                raise ValueError(f"{page.name}:{line}: expected <!-- test: skip: the reason -->, got {text!r}")
-            of_next["skipped"] = value[len("skip: ") :]
+            code = hidden["code"] + "\n"
+            blocks.append(Block(hidden["language"] or "", code, line + 1, hidden["file"] or "", is_hidden=True))
+        elif text.startswith("files: "):
+            blocks.append(Block("files", text[len("files: ") :], line, is_hidden=True))
+        elif of_block:
+            of_next["skipped" if of_block["key"] == "test" else "file"] = of_block["value"]
+        elif text.startswith(("file", "test:", "python", "sh ")):
+            raise ValueError(f"{page.name}:{line}: CONTRIBUTING.md has no comment such as {text!r}")
     return of_next

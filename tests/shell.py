@@ -63,9 +63,10 @@ _CONTEXT.set_forkserver_preload(
 
 # Any free port, for the runner and its pages; the tests of the pages load no plugins, which take longer than they do.
 _ENVIRONMENT = {
+    "COLUMNS": "80",
     "FC_ADAPTER_PORT": "0",
     "FC_ADAPTER_INSPECT_PORT": "0",
-    "PYTEST_ADDOPTS": "-p no:cacheprovider",
+    "PYTEST_ADDOPTS": "-p no:cacheprovider -W error",
     "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
     "PYTHONDONTWRITEBYTECODE": "1",
 }
