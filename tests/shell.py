@@ -99,13 +99,31 @@ def split_session(session):
 
 def find_difference(expected, printed):
     """What differs between what a page shows and what came, or ``""``. In the former ``...`` stands for anything."""
-    for pattern, name in VARYING:
-        expected, printed = re.sub(pattern, name, expected), re.sub(pattern, name, printed)
-    example = doctest.Example("", expected.strip() + "\n")
-    checker, flags = doctest.OutputChecker(), doctest.ELLIPSIS
-    if checker.check_output(example.want, printed.strip() + "\n", flags):
+    example = doctest.Example("", _put_names(expected))
+    printed = _put_names(printed)
+    if _CHECKER.check_output(example.want, printed, doctest.ELLIPSIS):
         return ""
-    return checker.output_difference(example, printed.strip() + "\n", flags | doctest.REPORT_NDIFF)
+    return _CHECKER.output_difference(example, printed, doctest.ELLIPSIS | doctest.REPORT_NDIFF)
+
+
+def find_missing(expected, log):
+    """The lines that a page shows of a log and that are not in it, in whatever order: two threads write it."""
+    lines = [_put_names(line) for line in log.splitlines()]
+    return [
+        line
+        for line in expected.splitlines()
+        if not any(_CHECKER.check_output(_put_names(line), each, doctest.ELLIPSIS) for each in lines)
+    ]
+
+
+_CHECKER = doctest.OutputChecker()
+
+
+def _put_names(text):
+    """``text`` with names in place of what varies, and one line break at its end."""
+    for pattern, name in VARYING:
+        text = re.sub(pattern, name, text)
+    return text.strip() + "\n"
 
 
 class Shell:

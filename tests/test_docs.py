@@ -24,7 +24,7 @@ from fc_adapter.contract.rules import (
 )
 from fc_adapter.runner.cli import run
 from tests.pages import ROOT, read_page
-from tests.shell import Shell, find_difference, is_not_run, is_server, split_commands, split_session
+from tests.shell import Shell, find_difference, find_missing, is_not_run, is_server, split_commands, split_session
 
 SCHEMA = json.loads((ROOT / "tests" / "data" / "fc3-props.schema.json").read_text(encoding="utf-8"))
 
@@ -67,8 +67,8 @@ def run_section(section, tmp_path):
             assert status == 0, f"{section.id}:\n{printed}"
         log = shell.stop_server()
     for expected in logs:
-        difference = find_difference(expected, log)
-        assert not difference, f"{section.id}: the server wrote\n{difference}"
+        missing = find_missing(expected, log)
+        assert not missing, f"{section.id}: the server did not write {missing}, but\n{log}"
 
 
 def is_program(block):
@@ -120,7 +120,7 @@ def modules_to_import(section):
 
 # What pages could show, and what is noticed of it.
 WRONG = {
-    "a program that fails": ("```python\nassert 1 == 2\n```", "page.md\", line 4, in <module>"),
+    "a program that fails": ("```python\nassert 1 == 2\n```", 'page.md", line 4, in <module>'),
     "a command that fails": ("```sh\nfc-adapter event GET nowhere\nfc-adapter event GET /\n```", "must begin with /"),
     "a shell's command that fails": ("```sh\nfalse | true\n```", "page.md:4"),
     "other output": ("```console\n$ fc-adapter --version\nfc-adapter 9\n```", "[+] fc-adapter "),
@@ -128,7 +128,7 @@ WRONG = {
     "another log": (
         "<!-- file: index.py\ndef handler(event, context):\n    return 'hello'\n-->\n"
         "```console\n$ fc-adapter serve index:handler\nnothing\n```",
-        "the server wrote",
+        "the server did not write ['nothing']",
     ),
     "a server that does not start": ("```sh\ntrue\nfc-adapter serve nowhere:handler\n```", "no module named 'nowhere'"),
     "a module that cannot be imported": ("<!-- file: broken.py\n1 / 0\n-->", "ZeroDivisionError"),
@@ -193,7 +193,9 @@ def check_yaml(text):
         assert set(props) <= set(SCHEMA["properties"])
 
 
-@pytest.mark.parametrize("text", ["timeout: soon", "time: 3", "resources: {web: {component: fc3, props: {timeout: 3}}}"])
+@pytest.mark.parametrize(
+    "text", ["timeout: soon", "time: 3", "resources: {web: {component: fc3, props: {timeout: 3}}}"]
+)
 def test_yaml_that_is_no_template_fails(text):
     with pytest.raises((jsonschema.ValidationError, AssertionError)):
         check_yaml(text)
