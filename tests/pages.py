@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ _OF_NEXT = re.compile(r"(?P<key>file|test): (skip: )?(?P<value>\S.*)")
 class Block(NamedTuple):
     """Code on a page.
 
-    - ``language``: what the page calls it, such as ``"python"``; ``"files"`` for a directory of the project to be copied.
+    - ``language``: what the page calls it, such as ``"python"``; ``"files"`` for a directory to be copied.
     - ``code``: the text, or the name of that directory.
     - ``line``: that of its first line in the page, from 1.
     - ``file``: the name of the file that it is, or ``""``.
@@ -77,7 +77,7 @@ class Page(NamedTuple):
         return [block for section in self.sections for block in section.blocks]
 
 
-@lru_cache(maxsize=None)
+@cache
 def read_page(path):
     """The page in the file ``path``. Raises ValueError, which names the line, for a comment that it misunderstands."""
     page = Page(path, [], [])

@@ -20,8 +20,7 @@ from tests.runner.serving import PATIENCE, Server
 
 # Commands that are not run, and why.
 NOT_RUN = {
-    r"(\S*/)?(python3?|pip|uv)( -m)? (pip|venv|install|add|sync)\b": "takes packages from the network; CI runs those of "
-    "the README",
+    r"(\S*/)?(python[\d.]*|pip|uv)( -m)? (pip|venv|install|add|sync)\b": "takes packages from the network",
     r"s( |$)": "Serverless Devs, which needs the cloud",
     r"npm ": "takes packages from the network",
     r"git clone ": "takes the project from the network",
@@ -75,7 +74,7 @@ _BEYOND_WORDS = set("|<>&;$`*()~")
 
 def is_not_run(command):
     """Whether ``command`` is one of NOT_RUN."""
-    return any(re.match(pattern, command) for pattern in NOT_RUN)
+    return any(re.match(pattern, command.strip()) for pattern in NOT_RUN)
 
 
 def is_server(command):
