@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from .. import __version__
 from ..errors import ConfigError
+from ..project.cli import add_doctor, add_init
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -60,7 +61,7 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"fc-adapter {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_invoke, _add_event, _add_serve, _add_replay):
+    for add in (_add_invoke, _add_event, _add_serve, _add_replay, add_init, add_doctor):
         add(commands)
     return parser
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..application import NotFoundError
 from ..errors import ConfigError
-from .function import Function, Hook
+from .function import Function, Hook, is_like_platform
 from .target import Target, parse_target
 from .template import parse_variable, read_env_file, read_template
 
@@ -51,12 +51,17 @@ def configure(options: argparse.Namespace) -> Function:
     return function
 
 
+def localize_path(path: str, directory: Path) -> str:
+    """A path list of the platform's, such as PYTHONPATH, on this machine: there, ``/code`` is the code directory."""
+    return re.sub(r"(?<![^:])/code(?=/|:|$)", lambda match: str(directory), path)
+
+
 def _localize_python_path(environment: dict[str, str], target: Target, runtime: tuple[int, int]) -> None:
-    """``/code`` is the code directory on the platform. Packages below it, built for another Python, are left out."""
+    """Packages below ``/code`` that are built for another Python, or another machine, are left out."""
     path = environment.get("PYTHONPATH")
     if path is not None:
-        if runtime == sys.version_info[:2]:
-            environment["PYTHONPATH"] = re.sub(r"(?<![^:])/code(?=/|:|$)", lambda match: str(target.directory), path)
+        if runtime == sys.version_info[:2] and is_like_platform():
+            environment["PYTHONPATH"] = localize_path(path, target.directory)
         else:
             del environment["PYTHONPATH"]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+import sys
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -59,3 +61,8 @@ class Function:
             "FC_INSTANCE_ID": instance_id,
             **self.environment,
         }
+
+
+def is_like_platform() -> bool:
+    """Whether this machine can load packages that are compiled for the platform: Linux on x86_64 with glibc."""
+    return sys.platform == "linux" and platform.machine() == "x86_64" and platform.libc_ver()[0] == "glibc"

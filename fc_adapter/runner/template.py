@@ -18,6 +18,20 @@ def read_template(path: Path, *, resource: str | None = None) -> Function:
 
     Raises ConfigError, which says what is missing, for a file that is no template or describes no such function.
     """
+    document, props = _select(path, resource)
+    try:
+        return _to_function(_resolve(props, document), path)
+    except RecursionError:
+        raise ConfigError(f"the vars of {path} refer to themselves") from None
+
+
+def read_props(path: Path, *, resource: str | None = None) -> dict[str, Any]:
+    """The props of that function as they are written, variables and all. Raises ConfigError as well."""
+    return _select(path, resource)[1]
+
+
+def _select(path: Path, resource: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The whole document, and the props of one function in it."""
     document = _load_yaml(path)
     resources = document.get("resources") if isinstance(document, dict) else None
     if not isinstance(resources, dict):
@@ -34,10 +48,7 @@ def read_template(path: Path, *, resource: str | None = None) -> Function:
             raise ConfigError(f"{path} has no function: no resource of the component fc3 with props")
         wanted = "several functions" if resource is None else f"no function {resource!r}"
         raise ConfigError(f"{path} has {wanted}; name one with --resource: {', '.join(functions)}")
-    try:
-        return _to_function(_resolve(functions[resource], document), path)
-    except RecursionError:
-        raise ConfigError(f"the vars of {path} refer to themselves") from None
+    return document, functions[resource]
 
 
 def _is_fc3(component: Any) -> bool:

@@ -1,0 +1,92 @@
+"""``fc-adapter doctor``: the checks of a project before it is deployed, and their report."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import importlib.util
+import json
+from pathlib import Path
+
+from ..errors import ConfigError
+from ..runner.template import read_props, read_template
+from .runtimes import parse_runtime
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .findings import Finding, Project
+
+_LEVELS = ("error", "warning", "note")
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """Check the project that the template describes; print what is found. Returns 1 when that is an error.
+
+    Raises ConfigError when what reads the template and the packages is not installed.
+    """
+    missing = [name for name in ("packaging", "yaml") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ConfigError(f"doctor needs {' and '.join(missing)}: pip install 'fc-adapter[doctor]'")
+    findings = sorted(_examine(options), key=lambda each: _LEVELS.index(each.level))
+    counts = {level: sum(each.level == level for each in findings) for level in _LEVELS}
+    if options.json:
+        print(json.dumps({"findings": [each._asdict() for each in findings], **counts}, indent=2, ensure_ascii=False))
+    else:
+        for finding in findings:
+            print(_describe(finding))
+        print(f"{_count(counts['error'], 'error')}, {_count(counts['warning'], 'warning')}")
+    return int(counts["error"] > 0 or (options.strict and counts["warning"] > 0))
+
+
+def _examine(options: argparse.Namespace) -> list[Finding]:
+    """All that the checks find; without a template that can be used, that alone."""
+    from . import check_bundle, check_config, check_import, check_source
+    from .findings import Finding
+
+    try:
+        project = _read_project(options)
+    except ConfigError as error:
+        return [Finding("error", "template", str(error), "nothing can be deployed", "fc-adapter init writes an s.yaml")]
+    checks = [
+        check_source.check_handler,
+        check_source.check_syntax,
+        check_bundle.check_adapter,
+        check_bundle.check_wheels,
+        check_bundle.check_requirements,
+        *([] if options.no_import else [check_import.check_import]),
+        check_config.check_timeout,
+        check_config.check_hook_limits,
+        check_source.check_lifespan,
+        check_source.check_headers,
+        check_source.check_streaming,
+        check_source.check_hosts,
+        check_source.check_database,
+        check_config.check_secrets,
+        check_bundle.check_upload,
+    ]
+    return [finding for check in checks for finding in check(project)]
+
+
+def _read_project(options: argparse.Namespace) -> Project:
+    from .findings import Project
+
+    template = Path(options.template)
+    if not template.is_file():
+        raise ConfigError(f"there is no {template} here")
+    function = read_template(template, resource=options.resource)
+    props = read_props(template, resource=options.resource)
+    directory = function.handler.directory
+    if not directory.is_dir():
+        raise ConfigError(f"code in {template} is {str(directory)!r}, which is no directory")
+    runtime = parse_runtime(options.runtime or f"python{function.runtime[0]}.{function.runtime[1]}")
+    return Project(dataclasses.replace(function, runtime=runtime.version), props, runtime)
+
+
+def _describe(finding: Finding) -> str:
+    lines = [f"{finding.level}: {finding.check}: {finding.message}"]
+    lines += [f"  {label}: {text}" for label, text in (("why", finding.why), ("do", finding.todo)) if text]
+    return "\n".join(lines)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,99 @@
+"""``fc-adapter init``: the files that make a function of an existing project."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import re
+from pathlib import Path
+
+from ..errors import ConfigError
+from .build import build_command, requirement_files
+from .find_app import find_app
+from .runtimes import default_runtime, parse_runtime
+from .source import Module, defined_names
+from .templates import IGNORED, Entry, config_source, entry_source
+
+# The second is for a project whose index.py is something else.
+_ENTRIES = ("index", "fc_index")
+
+
+def init(options: argparse.Namespace) -> int:
+    """Write what the current directory lacks of an entry, ``s.yaml`` and ``.fcignore``. Returns 0.
+
+    What is there stays as it is. Raises ConfigError when there is no telling what to write.
+    """
+    directory = Path.cwd()
+    runtime = parse_runtime(options.runtime) if options.runtime else default_runtime()
+    name = options.function or _to_name(directory.name)
+    _check("--name", name, r"[A-Za-z_][A-Za-z0-9_-]{0,63}", "a letter or _, then up to 63 letters, digits, _ and -")
+    _check("--region", options.region, r"[a-z]+(-[a-z0-9]+)+", "such as cn-hangzhou")
+    files, notes, package = {}, [], ""
+    entry = _existing_entry(directory)
+    if entry is not None:
+        print(f"left alone  {entry.module}.py, which has a handler")
+    else:
+        found = find_app(directory, options.app)
+        print(f"found {found.app}")
+        notes += found.notes
+        package = found.app.package
+        entry = Entry(_free_module(directory), found.app.made.interface != "wsgi")
+        files[f"{entry.module}.py"] = entry_source(found.app, entry, directory)
+    build = build_command(directory, runtime, package)
+    files["s.yaml"] = config_source(entry=entry, name=name, region=options.region, runtime=runtime, build=build)
+    files[".fcignore"] = IGNORED
+    left = [file for file, text in files.items() if not _write(directory / file, text, is_dry=options.dry_run)]
+    if "s.yaml" in left:
+        notes.append(f"see to it that s.yaml says handler: {entry.module}.handler")
+    if not requirement_files(directory):
+        notes.append("the build command installs only what it names; list what the app needs in requirements.txt")
+    if importlib.util.find_spec("yaml") is None:
+        notes.append("serve and doctor read s.yaml with PyYAML: pip install 'fc-adapter[yaml]'")
+    for note in notes:
+        print(f"note: {note}")
+    print(f"next, here:\n  fc-adapter serve\nand in the cloud:\n  {build} && fc-adapter doctor && s deploy")
+    return 0
+
+
+def _check(option: str, value: str, pattern: str, expected: str) -> None:
+    if not re.fullmatch(pattern, value):
+        raise ConfigError(f"{option} is {expected}; got {value!r}")
+
+
+def _to_name(text: str) -> str:
+    """A function name made of a directory's, which may be of any script."""
+    name = re.sub(r"[^A-Za-z0-9_]+", "-", text).strip("-")
+    return name[:63] if name[:1].isalpha() or name[:1] == "_" else f"web-{name}"[:63].rstrip("-")
+
+
+def _existing_entry(directory: Path) -> Entry | None:
+    """The entry that the project has already: a module with a handler."""
+    for name in _ENTRIES:
+        path = directory / f"{name}.py"
+        if path.is_file():
+            module = Module(path)
+            names = {*defined_names(module), *module.imports}
+            if "handler" in names:
+                return Entry(name, {"initialize", "pre_stop"} <= names)
+    return None
+
+
+def _free_module(directory: Path) -> str:
+    """The name of an entry that is still to be written. Raises ConfigError when all are taken."""
+    for name in _ENTRIES:
+        if not (directory / f"{name}.py").exists() and not (directory / name).is_dir():
+            return name
+    raise ConfigError("index and fc_index are taken, and have no handler; write one: handler = fc_adapter.wrap(app)")
+
+
+def _write(path: Path, text: str, *, is_dry: bool) -> bool:
+    """Write a file unless there is one, and say what was done. Returns whether it was, or would have been."""
+    if path.exists() or path.is_symlink():
+        print(f"left alone  {path.name}, which was there")
+        return False
+    if is_dry:
+        print(f"would write {path.name}:\n{text}")
+        return True
+    path.write_text(text, encoding="utf-8")
+    print(f"wrote       {path.name}")
+    return True

@@ -1,0 +1,63 @@
+"""An interpreter of the runtime's version on this machine, and what it says of a project."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from .runtimes import Runtime
+
+_PATIENCE = 60  # seconds
+
+_COMPILE = """
+import json, sys
+problems = {}
+for path in json.load(sys.stdin):
+    try:
+        with open(path, "rb") as file:
+            compile(file.read(), path, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        problems[path] = f"line {error.lineno}: {error.msg}"
+    except (ValueError, RecursionError) as error:
+        problems[path] = str(error)
+json.dump(problems, sys.stdout)
+"""
+
+
+def find_interpreter(runtime: Runtime) -> str | None:
+    """An interpreter of this version: the running one, or one on the path, of pyenv or of uv."""
+    if sys.version_info[:2] == runtime.version:
+        return sys.executable
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    uv = Path(os.environ.get("UV_PYTHON_INSTALL_DIR") or Path.home() / ".local" / "share" / "uv" / "python")
+    candidates = [
+        *filter(None, [shutil.which(runtime.name)]),
+        *map(str, pyenv.glob(f"versions/{runtime.number}.*/bin/python")),
+        *map(str, uv.glob(f"cpython-{runtime.number}.*/bin/{runtime.name}")),
+    ]
+    return next((each for each in candidates if _is_version(each, runtime)), None)
+
+
+def _is_version(python: str, runtime: Runtime) -> bool:
+    """Whether an interpreter runs, and is of this version; a shim of pyenv's may be neither."""
+    program = f"import sys; sys.exit(sys.version_info[:2] != {runtime.version})"
+    try:
+        return subprocess.run([python, "-I", "-c", program], capture_output=True, timeout=_PATIENCE).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+def compile_files(python: str, files: list[Path]) -> dict[str, str]:
+    """The files that an interpreter cannot compile, and why."""
+    process = subprocess.run(
+        [python, "-I", "-S", "-W", "ignore", "-c", _COMPILE],
+        input=json.dumps([str(file) for file in files]).encode(),
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    problems: dict[str, str] = json.loads(process.stdout)
+    return problems
