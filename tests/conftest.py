@@ -16,12 +16,19 @@ settings.register_profile("long", deadline=None, max_examples=20_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 EVENTS = Path(__file__).parent / "data" / "events"
+SCHEMA = Path(__file__).parent / "data" / "fc3-props.schema.json"
 HTTP_EVENTS = ["api_gateway", "get_no_body", "invoke_api", "post_form", "post_json"]
 
 
 def read_event(name):
     """The bytes of one recorded event."""
     return (EVENTS / f"{name}.json").read_bytes()
+
+
+def with_domain(template):
+    """The text of an s.yaml with the custom domain that is in its last comment."""
+    head, marker, domain = template.partition("#  domain:")
+    return head + (marker + domain).replace("#  ", "  ")
 
 
 def make_event(

@@ -24,9 +24,10 @@ from fc_adapter.contract.query import build_query_string
 from fc_adapter.contract.request import build_event
 from fc_adapter.contract.response import parse_result
 from fc_adapter.messages import Request, get_header
+from fc_adapter.project.runtimes import RUNTIMES
+from tests.conftest import SCHEMA, with_domain
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-SCHEMA = Path(__file__).parent / "data" / "fc3-props.schema.json"
 HOST = "flask-abcdefghij.cn-hangzhou.fcapp.run"
 FORM = "application/x-www-form-urlencoded"
 
@@ -210,7 +211,8 @@ def test_sessions_begin_anew_where_the_key_is_another(example, entry):
 
 @pytest.mark.parametrize("example", ["flask_app", "fastapi_app", "django_app"])
 def test_s_yaml_deploys_the_example(example):
-    project = yaml.safe_load((EXAMPLES / example / "s.yaml").read_text(encoding="utf-8"))
+    text = (EXAMPLES / example / "s.yaml").read_text(encoding="utf-8")
+    project = yaml.safe_load(text)
     assert project["edition"] == "3.0.0"
     (resource,) = project["resources"].values()
     assert resource["component"] == "fc3"
@@ -223,6 +225,18 @@ def test_s_yaml_deploys_the_example(example):
     assert all(0 < hook["timeout"] <= props["timeout"] for hook in hooks.values())
     (trigger,) = props["triggers"]
     assert trigger["triggerType"] == "http"
+    assert (
+        f"--python-version {props['runtime'][6:]} --python-platform {RUNTIMES[props['runtime']].uv_platform} " in text
+    )
+
+
+@pytest.mark.parametrize("example", ["flask_app", "fastapi_app", "django_app"])
+def test_s_yaml_shows_a_custom_domain_as_an_option(example):
+    text = (EXAMPLES / example / "s.yaml").read_text(encoding="utf-8")
+    resources = yaml.safe_load(with_domain(text))["resources"]
+    assert resources["domain"]["component"] == "fc3-domain"
+    (route,) = resources["domain"]["props"]["routeConfig"]["routes"]
+    assert (route["path"], route["functionName"]) == ("/*", resources["web"]["props"]["functionName"])
 
 
 @pytest.mark.parametrize("example", ["flask_app", "fastapi_app", "django_app"])

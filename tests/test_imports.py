@@ -53,10 +53,17 @@ def imported_by(path):
     return imported
 
 
-def test_only_the_command_line_imports_the_runner():
-    outside = [path for path in PACKAGE.rglob("*.py") if "runner" not in path.parts]
-    importers = [path.name for path in outside if any("runner" in name for name in imported_by(path))]
+def test_only_the_command_line_imports_what_is_for_the_developers_machine():
+    local = {"runner", "project"}
+    outside = [path for path in PACKAGE.rglob("*.py") if not local & set(path.relative_to(PACKAGE).parts)]
+    importers = [path.name for path in outside if any(local & set(name.split(".")) for name in imported_by(path))]
     assert importers == ["__main__.py"]
+
+
+def test_the_runner_imports_of_init_and_doctor_their_options_alone():
+    imports = [name for path in PACKAGE.joinpath("runner").glob("*.py") for name in imported_by(path)]
+    assert [name for name in imports if "project" in name] == ["..project.cli"]
+    assert "packaging" not in loaded_by("import fc_adapter.runner.cli")
 
 
 CORE = [PACKAGE / "errors.py", PACKAGE / "messages.py", *sorted((PACKAGE / "contract").glob("*.py"))]

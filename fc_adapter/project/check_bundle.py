@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import Distribution
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.tags import Tag, compatible_tags, cpython_tags, parse_tag
 from packaging.utils import canonicalize_name
 
-from .findings import Finding, Project
+from .findings import Finding, Project, metadata_field
 from .ignore import read_ignored
 from .runtimes import Runtime
 
@@ -55,7 +55,7 @@ def check_wheels(project: Project) -> Iterator[Finding]:
             unfit.append(f"{name} ({min(map(str, tags))})")
         elif tags and all(tag.platform == "linux_x86_64" for tag in tags):
             local.append(name)
-        required = package.metadata["Requires-Python"]
+        required = metadata_field(package, "Requires-Python")
         if required and not _allows(required, f"{number}.99") and not _allows(required, f"{number}.0"):
             wrong.append(f"{name} {package.version} ({required})")
     again = f"build again: {project.build}"
@@ -142,19 +142,19 @@ def check_upload(project: Project) -> Iterator[Finding]:
     if size > _API_LIMIT:
         yield from _check_archive(_archive_size(files))
     if wasted:
-        listed = ", ".join(f"{name} ({amount / _MB:.1f} MB)" for name, amount in wasted.items())
+        listed = ", ".join(f"{name} ({amount / _MB:.1f} MB)" for name, amount in sorted(wasted.items()))
         yield Finding(
             "warning",
             "size",
             f"would be uploaded: {listed}",
             "each cold start downloads and unpacks the whole archive",
-            "name them in .fcignore, one in a line: " + ", ".join(f"/{name}" for name in wasted),
+            "name them in .fcignore, one in a line: " + ", ".join(f"/{name}" for name in sorted(wasted)),
         )
     if secret:
         yield Finding(
             "warning",
             "secrets",
-            f"would be uploaded: {', '.join(secret)}",
+            f"would be uploaded: {', '.join(sorted(secret))}",
             "whoever can read the function's code reads them, too",
             "name them in .fcignore, and give the function their values as environmentVariables",
         )
@@ -224,8 +224,7 @@ def _requirements(project: Project) -> Iterator[tuple[Requirement, str]]:
             continue
         seen.add((name, extra))
         # Those of this package are for parts of it that import them when they are used.
-        for text in (project.packages[name].requires or []) if name != "fc-adapter" else []:
-            requirement = Requirement(text)
+        for requirement in _parse(project.packages[name].requires or []) if name != "fc-adapter" else ():
             marker = requirement.marker
             if marker is not None and not marker.evaluate({**environment, "extra": extra}):
                 continue
@@ -236,11 +235,17 @@ def _requirements(project: Project) -> Iterator[tuple[Requirement, str]]:
 
 
 def _read_requirements(path: Path) -> Iterator[Requirement]:
-    """Those of a requirements file that name a package; options, paths and archives are left out."""
+    """Those of a requirements file that name a package."""
     text = path.read_text(encoding="utf-8-sig", errors="replace") if path.is_file() else ""
-    for line in text.replace("\\\n", "").splitlines():
+    lines = text.replace("\\\n", "").splitlines()
+    return _parse(line.partition(" #")[0].partition(" --")[0].strip() for line in lines)
+
+
+def _parse(texts: Iterable[str]) -> Iterator[Requirement]:
+    """Requirements, without what is none by today's rules: options, paths, old syntax."""
+    for text in texts:
         try:
-            yield Requirement(line.partition(" #")[0].partition(" --")[0].strip())
+            yield Requirement(text)
         except InvalidRequirement:
             continue
 

@@ -84,11 +84,15 @@ def check_syntax(project: Project) -> Iterator[Finding]:
 def _syntax_problems(project: Project) -> Iterator[tuple[Module, str]]:
     """As an interpreter of that version sees them. Without one ``ast`` tells most of what is newer than it."""
     version = project.runtime.version
-    if project.python is not None:
+    if project.python == sys.executable:
+        problems = {module.path: module.problem for module in project.modules}
+    elif project.python is not None:
         problems = compile_files(project.python, [module.path for module in project.modules])
-        yield from ((each, problems[str(each.path)]) for each in project.modules if str(each.path) in problems)
     elif sys.version_info[:2] > version:
-        yield from ((each, problem) for each in project.modules for problem in [each.problem_for(version)] if problem)
+        problems = {module.path: module.problem_for(version) for module in project.modules}
+    else:
+        problems = {}
+    yield from ((module, problems[module.path]) for module in project.modules if problems.get(module.path))
 
 
 def check_lifespan(project: Project) -> Iterator[Finding]:

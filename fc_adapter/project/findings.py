@@ -81,7 +81,7 @@ class Project:
     def packages(self) -> dict[str, Distribution]:
         """The installed distributions in the code, by their normalized names."""
         found = distributions(path=[str(each) for each in self.path])
-        return {canonicalize_name(each.metadata["Name"] or ""): each for each in found}
+        return {canonicalize_name(metadata_field(each, "Name")): each for each in found}
 
     @cached_property
     def modules(self) -> list[Module]:
@@ -102,3 +102,8 @@ class Project:
         """Where something is, for people: ``shop/app.py, line 3``."""
         name = module.path.relative_to(self.directory)
         return f"{name}, line {node.lineno}" if isinstance(node, (ast.expr, ast.stmt)) else str(name)
+
+
+def metadata_field(package: Distribution, name: str) -> str:
+    """A field of a package's metadata, or ``""``."""
+    return package.metadata[name] if name in package.metadata else ""  # noqa: SIM401 - its type promises no get()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-_WILDCARDS = {"**/": "(?:.*/)?", "/**": "/.*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+_WILDCARDS = {"/**/": "/(?:.*/)?", "**/": "(?:.*/)?", "/**": "/.*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
 
 def read_ignored(directory: Path) -> Callable[[str], bool]:
@@ -31,6 +31,6 @@ def read_ignored(directory: Path) -> Callable[[str], bool]:
 def _compile(line: str) -> tuple[re.Pattern[str], bool]:
     text = line.removeprefix("!").removeprefix("./").rstrip("/")
     anchor = "" if "/" in text else "(?:.*/)?"
-    parts = re.split(r"(\*\*/|/\*\*|\*\*|\*|\?)", text.removeprefix("/"))
+    parts = re.split(r"(/\*\*/|\*\*/|/\*\*|\*\*|\*|\?)", text.removeprefix("/"))
     pattern = "".join(_WILDCARDS.get(part, re.escape(part)) for part in parts)
     return re.compile(anchor + pattern, re.IGNORECASE), line.startswith("!")

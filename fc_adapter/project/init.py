@@ -32,6 +32,7 @@ def init(options: argparse.Namespace) -> int:
     entry = _existing_entry(directory)
     if entry is not None:
         print(f"left alone  {entry.module}.py, which has a handler")
+        notes += ["--app is for a new entry, and this one stays as it is"] * bool(options.app)
     else:
         found = find_app(directory, options.app)
         print(f"found {found.app}")

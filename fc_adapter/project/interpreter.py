@@ -22,8 +22,8 @@ for path in json.load(sys.stdin):
             compile(file.read(), path, "exec", dont_inherit=True)
     except SyntaxError as error:
         problems[path] = f"line {error.lineno}: {error.msg}"
-    except (ValueError, RecursionError) as error:
-        problems[path] = str(error)
+    except (MemoryError, RecursionError, ValueError) as error:
+        problems[path] = str(error) or "too complex to parse"
 json.dump(problems, sys.stdout)
 """
 
@@ -51,7 +51,7 @@ def _is_version(python: str, runtime: Runtime) -> bool:
         return False
 
 
-def compile_files(python: str, files: list[Path]) -> dict[str, str]:
+def compile_files(python: str, files: list[Path]) -> dict[Path, str]:
     """The files that an interpreter cannot compile, and why."""
     process = subprocess.run(
         [python, "-I", "-S", "-W", "ignore", "-c", _COMPILE],
@@ -59,5 +59,4 @@ def compile_files(python: str, files: list[Path]) -> dict[str, str]:
         stdout=subprocess.PIPE,
         check=True,
     )
-    problems: dict[str, str] = json.loads(process.stdout)
-    return problems
+    return {Path(path): problem for path, problem in json.loads(process.stdout).items()}

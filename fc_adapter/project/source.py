@@ -19,18 +19,16 @@ def find_sources(directory: Path) -> Iterator[Path]:
     """The ``*.py`` files of the project in ``directory``, in the order of their names, the upper ones first."""
     for parent, directories, files in os.walk(directory):
         directories[:] = sorted(name for name in directories if not _is_foreign(os.path.join(parent, name)))
-        yield from (Path(parent, name) for name in sorted(files) if name.endswith(".py"))
+        paths = (Path(parent, name) for name in sorted(files) if name.endswith(".py"))
+        yield from (path for path in paths if path.is_file() and os.access(path, os.R_OK))
 
 
 def _is_foreign(directory: str) -> bool:
     """Whether a directory holds no part of the project: caches, a virtual environment, vendored packages."""
     name = os.path.basename(directory)
-    if name.startswith(".") or name in _SKIPPED:
+    if name.startswith(".") or name in _SKIPPED or not os.access(directory, os.R_OK | os.X_OK):
         return True
-    try:
-        entries = os.listdir(directory)
-    except OSError:
-        return True
+    entries = os.listdir(directory)
     return "pyvenv.cfg" in entries or any(entry.endswith(".dist-info") for entry in entries)
 
 
@@ -49,8 +47,8 @@ class Module:
                 return ast.parse(self.path.read_bytes(), str(self.path))
         except SyntaxError as error:
             self.problem = f"line {error.lineno}: {error.msg}"
-        except (OSError, ValueError, RecursionError) as error:
-            self.problem = str(error)
+        except (MemoryError, RecursionError, ValueError) as error:
+            self.problem = str(error) or "too complex to parse"
         return None
 
     def problem_for(self, version: tuple[int, int]) -> str:

@@ -118,7 +118,7 @@ def entry_source(candidate: Candidate, entry: Entry, directory: Path) -> str:
     path = _path_below(candidate.root, directory)
     if path:
         standard |= {"import os", "import sys"}
-        parts = ", ".join(["os.path.dirname(__file__)", *map(json.dumps, path)])
+        parts = ", ".join(["os.path.dirname(__file__)", *(f'"{part}"' for part in path)])
         setup.append(f"sys.path.insert(0, os.path.join({parts}))")
     if not candidate.attribute:
         standard.add("import os")

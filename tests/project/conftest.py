@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import sys
+
 import pytest
 
+from fc_adapter.project.runtimes import RUNTIMES, Runtime
 from fc_adapter.runner.cli import run
+from tests.project.shop import HERE, Shop
 
 
 class Project:
@@ -49,3 +54,26 @@ def command(project, capsys):
         return status, *capsys.readouterr()
 
     return command
+
+
+@pytest.fixture
+def shop(project, monkeypatch):
+    """A project without fault, for a runtime of this interpreter's version with glibc 2.28."""
+    monkeypatch.setitem(RUNTIMES, HERE, Runtime(sys.version_info[:2], (2, 28), "x86_64-manylinux_2_28"))
+    return Shop(project)
+
+
+@pytest.fixture
+def diagnose(command):
+    """What doctor finds: ``(level, check, message)`` of each finding but the notes, and its whole report."""
+
+    def diagnose(*arguments, imports=False):
+        status, out, err = command("doctor", "--json", *([] if imports else ["--no-import"]), *arguments)
+        report = json.loads(out)
+        assert err == ""
+        assert status == (1 if report["error"] else 0)
+        assert all(each["why"] and each["todo"] for each in report["findings"] if each["level"] != "note")
+        found = [(each["level"], each["check"], each["message"]) for each in report["findings"]]
+        return [each for each in found if each[0] != "note"], report
+
+    return diagnose

@@ -177,6 +177,12 @@ def test_what_is_no_part_of_the_project_is_not_looked_at(project):
     assert (found.app.name, found.notes) == ("shop.web:app", [])
 
 
+def test_a_link_to_nothing_is_passed_over(project):
+    project.write({"app.py": FLASK})
+    (project.directory / "main.py").symlink_to("nowhere.py")
+    assert find_app(project.directory).app.name == "app:app"
+
+
 def test_other_apps_are_told(project):
     project.write({"app.py": FLASK, "admin/app.py": FASTAPI, "tests/app.py": FASTAPI})
     assert find_app(project.directory).notes == [
@@ -187,6 +193,7 @@ def test_other_apps_are_told(project):
 NOT_MADE = {
     "nothing": {},
     "no app": {"app.py": "import os\nfrom flask import jsonify\nx = y = 1\nx.app = 2\napp, api = 1, 2\n"},
+    "a function": {"main.py": "def main(arguments):\n    pass\n"},
     "a script": {"app.py": f"if __name__ == '__main__':\n    {FLASK.splitlines()[2]}\n"},
     "a name that stands for itself": {"app.py": "from flask import *\nfrom app import app\napp = app\nsite = make()\n"},
     "a fixture": {"web.py": "@pytest.fixture\n" + FACTORY.split("\n\n")[1]},
@@ -217,6 +224,7 @@ def test_what_is_no_app_is_not_found(project, files):
     [
         ("from flask import Flask\napp = Flask(\n", r"app\.py, line 2: "),
         (b"# flask\0", r"app\.py, .*null bytes"),
+        ("import flask\nx = " + "-" * 100_000 + "1", r"app\.py, .*too complex to parse"),
         (b"# coding: nonsense\n# flask", r"app\.py, .*nonsense"),
     ],
 )

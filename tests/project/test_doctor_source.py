@@ -1,0 +1,237 @@
+"""What ``fc-adapter doctor`` finds in the source."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from fc_adapter.project import findings
+from fc_adapter.project.runtimes import RUNTIMES, Runtime
+from tests.project.shop import HERE
+
+
+def test_no_module_for_the_handler(shop, diagnose):
+    shop.configure(handler="web.main.handler", instanceLifecycleConfig=None)
+    assert diagnose(imports=True)[0] == [
+        ("error", "handler", f"there is no module 'web.main' in {shop.project.directory}")
+    ]
+
+
+def test_a_handler_in_a_package(shop, diagnose):
+    shop.configure(handler="web.main.handler", instanceLifecycleConfig=None)
+    shop.project.write({"web/main.py": "from index import handler\n"})
+    assert diagnose(imports=True)[0] == []
+
+
+def test_a_handler_in_a_package_beside_the_code(shop, diagnose):
+    shop.configure(handler="web.handler", instanceLifecycleConfig=None)
+    shop.project.write({"python/web/__init__.py": "from index import handler\n"})
+    assert diagnose(imports=True)[0] == []
+
+
+def test_names_that_the_module_does_not_have(shop, diagnose):
+    shop.project.write({"index.py": "import fc_adapter\n"})
+    assert [message for _, _, message in diagnose()[0]] == [
+        "index.py has no 'handler', which s.yaml names as the handler",
+        "index.py has no 'initialize', which s.yaml names as the initializer",
+        "index.py has no 'pre_stop', which s.yaml names as the preStop",
+    ]
+
+
+@pytest.mark.parametrize("source", ["from app import *\n", "from app import app as handler, initialize, pre_stop\n"])
+def test_names_that_the_module_may_have(shop, diagnose, source):
+    shop.project.write({"index.py": source})
+    assert diagnose()[0] == []
+
+
+def test_hooks_in_another_module(shop, diagnose):
+    hooks = {"initializer": {"handler": "hooks.start", "timeout": 30}, "preStop": {"handler": "hooks.stop"}}
+    shop.configure(instanceLifecycleConfig=hooks)
+    assert diagnose()[0] == []
+
+
+BROKEN = {
+    "broken.py": "import\n",
+    "deep.py": "-" * 100_000 + "1",
+    "null.py": b"\0",
+    "odd.py": b"# coding: odd\n",
+    "escape.py": "'\\d'\n",
+}
+
+
+def unreadable(found):
+    """The files of the findings about syntax, which are all that there are."""
+    assert {(level, check) for level, check, _ in found} <= {("warning", "syntax")}
+    return [message.partition(", ")[0] for _, _, message in found]
+
+
+def test_a_file_that_the_runtime_cannot_read(shop, diagnose):
+    shop.project.write(BROKEN)
+    assert unreadable(diagnose()[0]) == ["broken.py", "deep.py", "null.py", "odd.py"]
+
+
+def test_a_file_that_another_interpreter_cannot_read(shop, diagnose, monkeypatch, tmp_path):
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    monkeypatch.setattr(findings, "find_interpreter", lambda runtime: str(python))
+    shop.project.write(BROKEN)
+    assert unreadable(diagnose()[0]) == ["broken.py", "deep.py", "null.py", "odd.py"]
+
+
+def test_a_file_that_is_newer_than_the_runtime(shop, diagnose, monkeypatch):
+    monkeypatch.setattr(findings, "find_interpreter", lambda runtime: None)
+    monkeypatch.setitem(RUNTIMES, HERE, Runtime((3, 7), (2, 28), ""))
+    shop.project.write({**BROKEN, "newer.py": "def f(a, /):\n    pass\n"})
+    assert unreadable(diagnose()[0]) == ["broken.py", "deep.py", "newer.py", "null.py", "odd.py"]
+
+
+def test_a_file_that_only_the_runtime_can_read(shop, diagnose, monkeypatch):
+    monkeypatch.setattr(findings, "find_interpreter", lambda runtime: None)
+    monkeypatch.setitem(RUNTIMES, HERE, Runtime((3, 99), (2, 28), ""))
+    shop.project.write({"newer.py": "import\n"})
+    found, report = diagnose(imports=True)
+    assert found == []
+    assert "the handler was not imported: there is no Python 3.99 here" in json.dumps(report)
+
+
+LIFESPANS = {
+    "FastAPI": "from fastapi import FastAPI\napp = FastAPI(lifespan=None)\n",
+    "Starlette": "from starlette import applications\napp = applications.Starlette(on_startup=[])\n",
+    "an event": "@app.on_event('startup')\nasync def connect():\n    pass\n",
+    "a handler of an event": "app.add_event_handler('shutdown', close)\n",
+    "Quart": "@app.before_serving\nasync def connect():\n    pass\n",
+}
+
+
+@pytest.mark.parametrize("source", LIFESPANS.values(), ids=LIFESPANS)
+def test_a_lifespan_without_hooks(shop, diagnose, source):
+    shop.project.write({"web.py": source})
+    assert diagnose()[0] == []
+    shop.configure(instanceLifecycleConfig=None)
+    ((level, check, message),), _ = diagnose()
+    assert (level, check) == ("warning", "hooks")
+    assert message.startswith("the app has a lifespan (web.py, line ")
+    assert message.endswith("), and s.yaml has no initializer and no preStop")
+
+
+@pytest.mark.parametrize(
+    "source", ["app.on_event()\n", "@bus.on_event('sold')\ndef sold():\n    pass\n", "plan(lifespan=3)\n", "x.y\n"]
+)
+def test_what_is_no_lifespan(shop, diagnose, source):
+    shop.project.write({"web.py": source})
+    shop.configure(instanceLifecycleConfig=None)
+    assert diagnose()[0] == []
+
+
+HEADERS = {
+    "response.headers['Connection'] = 'close'\n": "Connection",
+    "response['X-Fc-Trace'] = 1\n": "X-Fc-Trace",
+    "resp.set_header('Server', 'mine')\n": "Server",
+    "reply.headers.setdefault('Date', now)\n": "Date",
+    "def f():\n    return 'text', 200, {'Upgrade': 'x'}\n": "Upgrade",
+    "JSONResponse({}, headers={'Keep-Alive': 'x'})\n": "Keep-Alive",
+    "raise HTTPException(401, headers={'server': 'x'})\n": "server",
+    "send_file(path, as_attachment=True)\n": "Content-Disposition",
+    "FileResponse(path, filename='a.txt')\n": "Content-Disposition",
+}
+
+
+@pytest.mark.parametrize(("source", "name"), HEADERS.items())
+def test_headers_that_the_platform_drops(shop, diagnose, source, name):
+    shop.project.write({"web.py": source})
+    ((level, check, message),), _ = diagnose()
+    assert (level, check) == ("warning", "headers")
+    assert message.startswith(f"a response sets {name} (web.py, line ")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "response.headers['Content-Length'] = '3'\n",
+        "request.headers['Connection'] = 'close'\n",
+        "headers['Connection'] = 'close'\n",
+        "config['Server'] = 'x'\n",
+        "requests.get(url, headers={'Connection': 'close'})\n",
+        "JSONResponse({}, status=200, headers=headers)\n",
+        "set('Date')\n",
+        "calendar.add('Date')\n",
+        "FileResponse(path)\nsend_file(path)\n",
+        "x, y = 1, 2\n",
+        "def f():\n    return 1\n",
+        "f()()\n",
+    ],
+)
+def test_headers_that_pass(shop, diagnose, source):
+    shop.project.write({"web.py": source})
+    assert diagnose()[0] == []
+
+
+STREAMS = [
+    "StreamingResponse(rows())\n",
+    "from django import http\nhttp.StreamingHttpResponse(rows)\n",
+    "Response(stream_with_context(rows()))\n",
+    "from litestar.response import Stream\nStream(rows)\n",
+    "def rows():\n    yield 1\n\ndef f():\n    return Response(rows(), mimetype='text/csv')\n",
+]
+
+
+@pytest.mark.parametrize("source", STREAMS)
+def test_streaming(shop, diagnose, source):
+    shop.project.write({"web.py": source})
+    ((level, check, message),), _ = diagnose()
+    assert (level, check) == ("warning", "streaming")
+    assert message.startswith("the app streams responses (web.py, line ")
+
+
+@pytest.mark.parametrize(
+    "source", ["Stream(1)\n", "def f():\n    return 1\n\nResponse(f())\n", "Response()\n", "Response('x')\n"]
+)
+def test_what_is_no_stream(shop, diagnose, source):
+    shop.project.write({"web.py": source})
+    assert diagnose()[0] == []
+
+
+def test_many_streams_are_summed_up(shop, diagnose):
+    shop.project.write({"web.py": "StreamingResponse(x)\n" * 5})
+    places = "; ".join(f"web.py, line {number}" for number in (1, 2, 3))
+    assert diagnose()[0] == [("warning", "streaming", f"the app streams responses ({places}; and 2 more)")]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "@app.websocket('/ws')\nasync def f():\n    pass\n",
+        "routes = [WebSocketRoute('/ws', f)]\n",
+        "class Chat(generic.AsyncWebsocketConsumer):\n    pass\n",
+    ],
+)
+def test_websocket(shop, diagnose, source):
+    shop.project.write({"web.py": source})
+    ((level, check, message),), _ = diagnose()
+    assert (level, check) == ("warning", "streaming")
+    assert message.startswith("the app has WebSocket routes (web.py, line ")
+
+
+@pytest.mark.parametrize(
+    ("hosts", "is_found"),
+    [
+        ("[]", True),
+        ("('www.example.com',)", True),
+        ("['*']", False),
+        ("['.fcapp.run']", False),
+        ("[os.environ['HOST']]", False),
+        ("names", False),
+    ],
+)
+def test_hosts_of_django(shop, diagnose, hosts, is_found):
+    shop.project.write({"settings.py": f"ALLOWED_HOSTS = {hosts}\n"})
+    message = "ALLOWED_HOSTS has no name under fcapp.run (settings.py, line 1)"
+    assert diagnose()[0] == ([("warning", "hosts", message)] if is_found else [])
+
+
+def test_a_database_in_the_code(shop, diagnose):
+    shop.project.write({"settings.py": "DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3'}}\n"})
+    assert diagnose()[0] == [("warning", "database", "the settings name an SQLite database (settings.py, line 1)")]

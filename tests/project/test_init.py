@@ -1,0 +1,255 @@
+"""``fc-adapter init``: what it writes, and what it leaves alone."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+
+import jsonschema
+import pytest
+import yaml
+
+from fc_adapter.project import build, runtimes
+from fc_adapter.project.runtimes import RUNTIMES
+from tests.conftest import SCHEMA, with_domain
+from tests.project.test_find_app import FACTORY, FASTAPI, FLASK, MANAGE
+
+UV = "uv pip install --target python --python-version"
+
+
+@pytest.fixture(autouse=True)
+def released(monkeypatch):
+    """An adapter that was installed from PyPI."""
+    monkeypatch.setattr(build, "_adapter_requirement", lambda: ("fc-adapter", False))
+
+
+def props_of(project):
+    """The function that s.yaml describes, after the component's own schema has been asked."""
+    document = yaml.safe_load(project.read("s.yaml"))
+    (resource,) = document["resources"].values()
+    assert (document["edition"], resource["component"]) == ("3.0.0", "fc3")
+    jsonschema.validate(resource["props"], json.loads(SCHEMA.read_text(encoding="utf-8")), jsonschema.Draft7Validator)
+    return resource["props"]
+
+
+def test_an_asgi_app_gets_an_entry_with_hooks(project, command):
+    project.write({"main.py": FASTAPI, "requirements.txt": "fastapi\n"})
+    status, out, err = command("init", "--runtime", "python3.10", "--name", "my_shop", "--region", "cn-shanghai")
+    built = f"{UV} 3.10 --python-platform x86_64-manylinux_2_28 --only-binary :all: -r requirements.txt fc-adapter"
+    assert (status, err) == (0, "")
+    assert out == (
+        "found main:app (FastAPI, ASGI)\nwrote       index.py\nwrote       s.yaml\nwrote       .fcignore\n"
+        f"next, here:\n  fc-adapter serve\nand in the cloud:\n  {built} && fc-adapter doctor && s deploy\n"
+    )
+    assert project.read("index.py") == (
+        '"""The entry that s.yaml names: Function Compute calls ``index.handler``."""\n\n'
+        'import fc_adapter\n\nhandler = fc_adapter.wrap("main:app")\n'
+        "initialize = handler.initialize  # Initializer hook: the app's startup\n"
+        "pre_stop = handler.pre_stop  # PreStop hook: its shutdown\n"
+    )
+    props = props_of(project)
+    assert (props["functionName"], props["region"], props["runtime"]) == ("my_shop", "cn-shanghai", "python3.10")
+    assert (props["handler"], props["code"]) == ("index.handler", ".")
+    assert {name: hook["handler"] for name, hook in props["instanceLifecycleConfig"].items()} == {
+        "initializer": "index.initialize",
+        "preStop": "index.pre_stop",
+    }
+    assert [trigger["triggerType"] for trigger in props["triggers"]] == ["http"]
+    assert f"#   {built}\n" in project.read("s.yaml")
+    assert "/.venv\n" in project.read(".fcignore")
+
+
+def test_a_wsgi_app_gets_an_entry_without_hooks(project, command):
+    project.write({"app.py": FLASK})
+    assert command("init")[0] == 0
+    assert project.read("index.py").endswith('\n\nimport fc_adapter\n\nhandler = fc_adapter.wrap("app:app")\n')
+    assert "instanceLifecycleConfig" not in props_of(project)
+
+
+def test_the_domain_in_the_comment_is_a_resource(project, command):
+    project.write({"app.py": FLASK})
+    command("init")
+    resources = yaml.safe_load(with_domain(project.read("s.yaml")))["resources"]
+    assert resources["domain"]["component"] == "fc3-domain"
+    assert resources["domain"]["props"]["routeConfig"]["routes"][0]["functionName"] == "shop"
+
+
+ENTRIES = {
+    "a factory": (
+        {"web.py": FACTORY},
+        "import fc_adapter\nfrom web import create_app\n\nhandler = fc_adapter.wrap(create_app())\n",
+    ),
+    "src": (
+        {"src/shop/__init__.py": FLASK},
+        "import os\nimport sys\n\nimport fc_adapter\n\n"
+        'sys.path.insert(0, os.path.join(os.path.dirname(__file__), "src"))\nhandler = fc_adapter.wrap("shop:app")\n',
+    ),
+    "a factory in src": (
+        {"src/shop/__init__.py": FACTORY},
+        "import os\nimport sys\n\nimport fc_adapter\n\n"
+        'sys.path.insert(0, os.path.join(os.path.dirname(__file__), "src"))\n\n'
+        "from shop import create_app  # noqa: E402\n\nhandler = fc_adapter.wrap(create_app())\n",
+    ),
+    "a Django site without wsgi.py": (
+        {"manage.py": MANAGE},
+        "import os\n\nimport fc_adapter\nfrom django.core.wsgi import get_wsgi_application\n\n"
+        'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mysite.settings")\n'
+        "handler = fc_adapter.wrap(get_wsgi_application())\n",
+    ),
+    "a Django site in a directory, without wsgi.py": (
+        {"后端/manage.py": MANAGE},
+        "import os\nimport sys\n\nimport fc_adapter\nfrom django.core.wsgi import get_wsgi_application\n\n"
+        'sys.path.insert(0, os.path.join(os.path.dirname(__file__), "后端"))\n'
+        'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mysite.settings")\n'
+        "handler = fc_adapter.wrap(get_wsgi_application())\n",
+    ),
+}
+
+
+@pytest.mark.parametrize(("files", "expected"), ENTRIES.values(), ids=ENTRIES)
+def test_the_entry_imports_the_app_from_where_it_is(project, command, files, expected):
+    project.write(files)
+    assert command("init")[0] == 0
+    assert project.read("index.py").split('"""\n\n')[1] == expected
+
+
+def test_a_dry_run_writes_nothing(project, command):
+    project.write({"app.py": FLASK})
+    status, out, _ = command("init", "--dry-run")
+    assert (status, project.files()) == (0, ["app.py"])
+    assert 'would write index.py:\n"""The entry' in out
+    assert "would write s.yaml:\n# For Serverless Devs" in out
+
+
+def test_what_is_there_stays(project, command):
+    files = {"app.py": FLASK, "s.yaml": "mine: true\n", ".fcignore": "mine\n"}
+    project.write(files)
+    _, out, _ = command("init")
+    assert "left alone  s.yaml, which was there\nleft alone  .fcignore, which was there\n" in out
+    assert "note: see to it that s.yaml says handler: index.handler\n" in out
+    assert {name: project.read(name) for name in files} == files
+
+
+def test_a_link_to_nothing_stays(project, command):
+    project.write({"app.py": FLASK})
+    (project.directory / "s.yaml").symlink_to("nowhere")
+    assert "left alone  s.yaml" in command("init")[1]
+
+
+def test_a_handler_stays_and_is_named(project, command):
+    entry = "import fc_adapter\nfrom somewhere import app\n\nhandler = fc_adapter.wrap(app)\n"
+    project.write({"index.py": entry})
+    _, out, _ = command("init", "--app", "app:app")
+    assert out.startswith("left alone  index.py, which has a handler\nwrote       s.yaml\n")
+    assert "note: --app is for a new entry, and this one stays as it is\n" in out
+    assert project.read("index.py") == entry
+    assert "instanceLifecycleConfig" not in props_of(project)
+
+
+def test_a_second_run_changes_nothing(project, command):
+    project.write({"main.py": FASTAPI})
+    command("init")
+    files = {name: project.read(name) for name in project.files()}
+    (project.directory / "s.yaml").unlink()
+    assert command("init")[0] == 0
+    assert "initializer" in props_of(project)["instanceLifecycleConfig"]
+    assert {name: project.read(name) for name in project.files()}.keys() == files.keys()
+
+
+def test_an_index_that_is_the_app_gets_another_entry(project, command):
+    project.write({"index.py": FLASK})
+    command("init")
+    assert 'handler = fc_adapter.wrap("index:app")' in project.read("fc_index.py")
+    assert props_of(project)["handler"] == "fc_index.handler"
+    assert "left alone  fc_index.py" in command("init")[1]
+
+
+def test_a_package_called_index_gets_another_entry(project, command):
+    project.write({"index/__init__.py": FLASK})
+    command("init")
+    assert 'handler = fc_adapter.wrap("index:app")' in project.read("fc_index.py")
+
+
+def test_no_name_is_left_for_an_entry(project, command):
+    project.write({"index.py": FLASK, "fc_index.py": ""})
+    status, out, err = command("init")
+    assert (status, out) == (2, "found index:app (Flask, WSGI)\n")
+    assert err.startswith("fc-adapter init: index and fc_index are taken, and have no handler; write one: handler = ")
+
+
+@pytest.mark.parametrize(
+    ("directory", "name"),
+    [("my shop.v2", "my-shop-v2"), ("商店", "web"), ("2024-app", "web-2024-app"), ("_x", "_x"), ("a" * 80, "a" * 63)],
+)
+def test_the_function_is_called_as_the_directory(project, command, monkeypatch, directory, name):
+    project.write({f"{directory}/app.py": FLASK})
+    monkeypatch.chdir(project.directory / directory)
+    command("init")
+    project.directory /= directory
+    assert props_of(project)["functionName"] == name
+
+
+def test_a_name_that_yaml_takes_for_something_else_is_quoted(project, command):
+    project.write({"app.py": FLASK})
+    command("init", "--name", "on")
+    assert props_of(project)["functionName"] == "on"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--name", "商店"], "--name is a letter or _, then up to 63 letters, digits, _ and -; got '商店'"),
+        (["--region", "hangzhou"], "--region is such as cn-hangzhou; got 'hangzhou'"),
+        (
+            ["--runtime", "python3.11"],
+            "there is no runtime 'python3.11'; expected one of python3.9, python3.10, python3.12",
+        ),
+        ([], "found no WSGI or ASGI app in "),
+    ],
+)
+def test_what_cannot_be_used_is_explained(project, command, arguments, message):
+    status, _, err = command("init", *arguments)
+    assert status == 2
+    assert err.startswith(f"fc-adapter init: {message}")
+    assert project.files() == []
+
+
+def test_without_pyyaml_it_is_named(project, command, monkeypatch):
+    project.write({"app.py": FLASK})
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "yaml" else find_spec(name))
+    assert "note: serve and doctor read s.yaml with PyYAML: pip install 'fc-adapter[yaml]'\n" in command("init")[1]
+
+
+@pytest.mark.parametrize(
+    ("here", "expected"),
+    [((3, 9), "python3.9"), ((3, 10), "python3.10"), ((3, 11), "python3.12"), ((3, 13), "python3.12")],
+)
+def test_the_runtime_is_no_older_than_this_python_where_there_is_one(monkeypatch, here, expected):
+    monkeypatch.setattr(runtimes.sys, "version_info", here)
+    assert runtimes.default_runtime() is RUNTIMES[expected]
+
+
+# ---- the command that installs the packages --------------------------------------------------------------------------
+
+REQUIREMENTS = {
+    "a file": ({"requirements.txt": "flask\n"}, "-r requirements.txt fc-adapter"),
+    "a file with the adapter": ({"requirements.txt": "flask\nFC_Adapter>=0.1\n"}, "-r requirements.txt"),
+    "a project table": ({"pyproject.toml": "[project]\nname = 'x'\n"}, "-r pyproject.toml fc-adapter"),
+    "a project table with the adapter": (
+        {"pyproject.toml": '[project]\nname = "x"\ndependencies = [\n  "fc-adapter",\n]\n'},
+        "-r pyproject.toml",
+    ),
+    "a table of another tool": ({"pyproject.toml": "[tool.ruff]\n"}, "flask fc-adapter"),
+    "nothing": ({}, "flask fc-adapter"),
+}
+
+
+@pytest.mark.parametrize(("files", "expected"), REQUIREMENTS.values(), ids=REQUIREMENTS)
+def test_the_build_command_installs_what_the_project_requires(project, command, files, expected):
+    project.write({"app.py": FLASK, **files})
+    _, out, _ = command("init", "--runtime", "python3.12")
+    built = f"  {UV} 3.12 --python-platform x86_64-manylinux_2_31 --only-binary :all: {expected} && fc-adapter doctor"
+    assert built in out
+    has_note = "note: the build command installs only what it names" in out
+    assert has_note is (expected == "flask fc-adapter")

@@ -1,0 +1,106 @@
+"""The examples as they are deployed: their code with their packages beside it, and nothing else on the path.
+
+No network is needed: the packages are those that the tests run with, chosen as an installer does, by requirements and
+their markers. What a real build for another Python gives, ``tests.bundle`` tells after it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+import fc_adapter
+from fc_adapter.project.runtimes import RUNTIMES, Runtime
+from fc_adapter.runner.cli import run
+from tests import bundle
+from tests.bundle import answer_events
+from tests.conftest import HTTP_EVENTS, dump, make_event, read_event
+from tests.test_examples import EXAMPLES
+
+HERE = "python{}.{}".format(*sys.version_info)
+
+
+def install(requirements, target):
+    """Copy the installed distributions that a requirements file asks for into ``target``, with all that they need."""
+    pending = [Requirement(line) for line in requirements.read_text(encoding="utf-8").splitlines()]
+    done = set()
+    while pending:
+        requirement = pending.pop()
+        if requirement.name.lower() in done:
+            continue
+        done.add(requirement.name.lower())
+        package = distribution(requirement.name)
+        for file in package.files:
+            if ".." not in file.parts and file.suffix not in (".pth", ".pyc"):
+                place = target / file
+                place.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file.locate(), place)
+        needs = [Requirement(text) for text in package.requires or []]
+        pending += [each for each in needs if each.marker is None or each.marker.evaluate({"extra": ""})]
+
+
+@pytest.fixture(scope="module", params=["flask_app", "fastapi_app", "django_app"])
+def built(request, tmp_path_factory):
+    """The directory of each example after its build."""
+    code = tmp_path_factory.mktemp("bundle") / request.param
+    shutil.copytree(EXAMPLES / request.param, code, ignore=shutil.ignore_patterns("__pycache__", "python"))
+    install(code / "requirements.txt", code / "python")
+    if not (code / "python" / "fc_adapter").exists():  # installed as a link to this clone
+        package = Path(fc_adapter.__file__).parent
+        shutil.copytree(package, code / "python" / "fc_adapter", ignore=shutil.ignore_patterns("__pycache__"))
+    return code
+
+
+# The recorded events ask for what the examples do not have, by hosts that Django does not know. The pages are theirs.
+ANSWERS = {
+    "flask_app": ({404}, "/api/greetings", "你好，函数计算！"),
+    "fastapi_app": ({404}, "/notes", "[]"),
+    "django_app": ({301, 400, 404}, "/hello/%E6%9D%AD%E5%B7%9E/", "你好，杭州"),
+}
+
+
+def test_it_answers_from_its_code_alone(built):
+    statuses, path, expected = ANSWERS[built.name]
+    events = [*map(read_event, HTTP_EVENTS), dump(make_event(raw_path=path))]
+    *results, page = answer_events(sys.executable, built, events)
+    assert {result["statusCode"] for result in results} == statuses
+    assert page["statusCode"] == 200
+    assert expected in page["body"]
+
+
+def test_doctor_finds_no_fault(built, monkeypatch, capsys):
+    monkeypatch.setitem(RUNTIMES, HERE, Runtime(sys.version_info[:2], (2, 40), ""))
+    monkeypatch.chdir(built)
+    assert run(["doctor", "--json", "--runtime", HERE]) == 0
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    assert {each["check"] for each in findings if each["level"] == "warning"} <= {"headers", "streaming"}
+    assert any("imports index from the code alone" in each["message"] for each in findings)
+
+
+def test_a_build_by_hand_is_tried_likewise(tmp_path, capsys):
+    (tmp_path / "index.py").write_text("def handler(event, context):\n    return {'statusCode': 200}\n")
+    bundle.main(str(tmp_path))
+    assert capsys.readouterr().out.splitlines() == [f"200 {name}" for name in HTTP_EVENTS]
+
+
+def test_what_is_missing_fails(tmp_path):
+    (tmp_path / "index.py").write_text("import flask\n")
+    with pytest.raises(AssertionError, match="No module named 'flask'"):
+        answer_events(sys.executable, tmp_path, [])
+
+
+def test_what_comes_from_elsewhere_fails(tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "stranger.py").write_text("")
+    code = tmp_path / "code"
+    code.mkdir()
+    (code / "index.py").write_text(f"import sys\nsys.path.append({str(elsewhere)!r})\nimport stranger\n")
+    with pytest.raises(AssertionError, match=r"stranger\.py"):
+        answer_events(sys.executable, code, [])
