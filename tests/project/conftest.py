@@ -60,6 +60,7 @@ def command(project, capsys):
 def shop(project, monkeypatch):
     """A project without fault, for a runtime of this interpreter's version with glibc 2.28."""
     monkeypatch.setitem(RUNTIMES, HERE, Runtime(sys.version_info[:2], (2, 28), "x86_64-manylinux_2_28"))
+    monkeypatch.setenv("SECRET_KEY", "the shell's")
     return Shop(project)
 
 

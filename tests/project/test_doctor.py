@@ -95,7 +95,7 @@ def test_the_time_of_a_hook(shop, diagnose, hook, timeout, expected):
         ("db_password", "s3cr3t", True),
         ("DATABASE_URL", "mysql://shop:s3cr3t@db.example.com/shop", True),
         ("DATABASE_URL", "mysql://db.example.com/shop", False),
-        ("API_KEY", "${env('API_KEY')}", False),
+        ("API_KEY", "${env('SECRET_KEY')}", False),
         ("API_KEY", "", False),
         ("API_KEY", 1, False),
         ("COLOUR", "red", False),

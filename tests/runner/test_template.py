@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 
 import pytest
 
 from fc_adapter.errors import ConfigError
+from fc_adapter.runner import configure
 from fc_adapter.runner.cli import run
 from fc_adapter.runner.function import METHODS, Hook
 from fc_adapter.runner.template import parse_variable, read_env_file, read_template
@@ -252,6 +254,16 @@ def test_packages_of_another_python_are_left_out(serve, project):
     (project / "s.yaml").write_text(props(text))
     (project / "code" / "index.py").write_text("import os\ndef handler(e, c): return os.environ.get('PYTHONPATH')")
     assert serve(None, environment={"PYTHONPATH": "/inherited"}).get().text == "/inherited"
+
+
+@pytest.mark.parametrize(("is_like", "expected"), [(True, {"PYTHONPATH"}), (False, set())])
+def test_packages_for_the_platform_are_left_out_on_another_system(project, monkeypatch, is_like, expected):
+    text = f"runtime: {RUNTIME}, handler: index.handler, environmentVariables: {{PYTHONPATH: /code/lib}}"
+    (project / "s.yaml").write_text(props(text))
+    monkeypatch.setattr(configure, "is_like_platform", lambda: is_like)
+    unset = dict.fromkeys(("target", "resource", "runtime", "timeout", "memory", "initializer", "pre_stop"))
+    options = argparse.Namespace(template=str(project / "s.yaml"), env=[], env_file=[], **unset)
+    assert set(configure.configure(options).environment) == expected
 
 
 @pytest.mark.parametrize(
