@@ -86,6 +86,12 @@ class _Signature:
         return self.names[0] if self.names else ""
 
 
+def check_callable(app: object) -> None:
+    """Raise ConfigError when ``app``, whose interface is given, can be no app at all."""
+    if not callable(app):
+        raise ConfigError(f"the app must be callable, got {app!r:.100}")
+
+
 def names_its_interface(app: Any) -> bool:
     """Whether the parameters of ``app`` have the names that PEP 3333 or ASGI give them, so that it is surely an app."""
     signature = _read_signature(app)

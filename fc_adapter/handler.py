@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .application import detect_interface, is_double_callable, load_object
+from .application import check_callable, detect_interface, is_double_callable, load_object
 from .contract.request import load_event, parse_loaded
 from .contract.response import build_result
 from .errors import ConfigError, DeadlineError, EventError
@@ -71,8 +71,8 @@ def wrap(
     parse_choice("interface", interface, ("auto", "wsgi", "asgi"))
     if interface == "auto":
         interface = detect_interface(app)
-    elif not callable(app):
-        raise ConfigError(f"the app must be callable, got {app!r:.100}")
+    else:
+        check_callable(app)
     base_path = parse_base_path(base_path)
     raise_errors = parse_choice("on_error", on_error, ("respond", "raise")) == "raise"
     parse_choice("lifespan", lifespan, ("auto", "on", "off"))

@@ -86,9 +86,8 @@ class _Conversation:
         self._stop = asyncio.Event()
         self._reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self.state}
-        self.task: asyncio.Task[None] = without_request(
-            asyncio.get_running_loop().create_task, _run(app, scope, self._receive, self._send)
-        )
+        create_task: Callable[..., asyncio.Task[Any]] = asyncio.get_running_loop().create_task
+        self.task = without_request(create_task, _run(app, scope, self._receive, self._send))
 
     @property
     def has_replied(self) -> bool:

@@ -105,6 +105,7 @@ def parse_loaded(event: Event, *, split_query: SplitQuery = ()) -> Request:
         is_usual = text.isascii() and not has_breaks(text) and texts[0] in _USUAL_METHODS and texts[1] != ""
     except (AttributeError, KeyError, TypeError):
         is_usual = False
+        texts, headers, parameters = ("", "", "", "", ""), {}, {}  # to be read one by one
     if not is_usual:
         texts = _read_texts(event)
         headers = get_mapping(event, "headers")

@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from email.utils import formatdate
 from pathlib import Path
 
@@ -83,7 +83,7 @@ def _run(target: Target, event: bytes, request_id: str) -> bytes:
 
 
 @contextlib.contextmanager
-def _output_to_stderr() -> Iterator[None]:
+def _output_to_stderr() -> Generator[None, None, None]:
     """What a function prints is log output, be it written by Python, by C or by a process that it starts."""
     sys.stdout.flush()
     kept = os.dup(1)

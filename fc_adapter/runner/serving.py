@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -71,7 +71,7 @@ class LocalPlatform:
 
 
 @contextmanager
-def serve(handler: Any, *, port: int = 0, **options: Any) -> Iterator[LocalPlatform]:
+def serve(handler: Any, *, port: int = 0, **options: Any) -> Generator[LocalPlatform, None, None]:
     """Serve a handler for the time of a ``with`` block, as ``fc-adapter serve`` does; ``.url`` says where.
 
     ``handler`` is a name such as ``"index:handler"`` or ``"path/to/index.py:handler"``, which runs in an instance of
