@@ -6,10 +6,6 @@ from .errors import AdapterError, AppError, ConfigError, DeadlineError, EventErr
 from .handler import Handler, wrap
 from .invocation import Invocation, current_invocation
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from .logs import RequestIdFilter
-
 __version__ = "0.1.0"
 
 __all__ = [
@@ -25,11 +21,15 @@ __all__ = [
     "wrap",
 ]
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .logs import RequestIdFilter
+else:  # type checkers would take it to have every name
 
-def __getattr__(name: str) -> object:
-    """Load ``RequestIdFilter``, which needs ``logging``, when it is asked for."""
-    if name == "RequestIdFilter":
-        from .logs import RequestIdFilter
+    def __getattr__(name):
+        """Load ``RequestIdFilter``, which needs ``logging``, when it is asked for."""
+        if name == "RequestIdFilter":
+            from .logs import RequestIdFilter
 
-        return RequestIdFilter
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            return RequestIdFilter
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,17 +12,17 @@ What the commands of ``fc-adapter`` do, and ``serve()`` for tests:
 
 from __future__ import annotations
 
+__all__ = ["serve"]
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .serving import serve
+else:  # type checkers would take it to have every name
 
-__all__ = ["serve"]
+    def __getattr__(name):
+        """Load ``serve`` when it is asked for: an instance's process, made of this package too, has no server."""
+        if name == "serve":
+            from .serving import serve
 
-
-def __getattr__(name: str) -> object:
-    """Load ``serve`` when it is asked for: an instance's process, which is made of this package too, has no server."""
-    if name == "serve":
-        from .serving import serve
-
-        return serve
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            return serve
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,22 +6,22 @@
 
 from __future__ import annotations
 
+__all__ = ["Client", "Transport"]
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .client import Client
     from .transport import Transport
+else:  # type checkers would take it to have every name
 
-__all__ = ["Client", "Transport"]
+    def __getattr__(name):
+        """Load ``Client``, which needs werkzeug, or ``Transport``, which needs httpx, when it is asked for."""
+        if name == "Client":
+            from .client import Client
 
+            return Client
+        if name == "Transport":
+            from .transport import Transport
 
-def __getattr__(name: str) -> object:
-    """Load ``Client``, which needs werkzeug, or ``Transport``, which needs httpx, when it is asked for."""
-    if name == "Client":
-        from .client import Client
-
-        return Client
-    if name == "Transport":
-        from .transport import Transport
-
-        return Transport
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            return Transport
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

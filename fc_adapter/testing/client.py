@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import werkzeug.test
 
@@ -61,6 +61,17 @@ class Client(werkzeug.test.Client):
         response = super().open(*args, **kwargs)
         assert isinstance(response, TestResponse)
         return response
+
+    if TYPE_CHECKING:
+        # werkzeug's own methods, which call open(), but say that they return werkzeug's response.
+        def get(self, *args: Any, **kwargs: Any) -> TestResponse: ...
+        def post(self, *args: Any, **kwargs: Any) -> TestResponse: ...
+        def put(self, *args: Any, **kwargs: Any) -> TestResponse: ...
+        def patch(self, *args: Any, **kwargs: Any) -> TestResponse: ...
+        def delete(self, *args: Any, **kwargs: Any) -> TestResponse: ...
+        def head(self, *args: Any, **kwargs: Any) -> TestResponse: ...
+        def options(self, *args: Any, **kwargs: Any) -> TestResponse: ...
+        def trace(self, *args: Any, **kwargs: Any) -> TestResponse: ...
 
     def run_wsgi_app(self, environ: dict[str, Any], buffered: bool = False) -> Any:
         """Run one request, and let its response find the exchange."""
