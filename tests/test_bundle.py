@@ -51,9 +51,11 @@ def built(request, tmp_path_factory):
     code = tmp_path_factory.mktemp("bundle") / request.param
     shutil.copytree(EXAMPLES / request.param, code, ignore=shutil.ignore_patterns("__pycache__", "python"))
     install(code / "requirements.txt", code / "python")
-    if not (code / "python" / "fc_adapter").exists():  # installed as a link to this clone
-        package = Path(fc_adapter.__file__).parent
-        shutil.copytree(package, code / "python" / "fc_adapter", ignore=shutil.ignore_patterns("__pycache__"))
+    # The tests have a link to this clone installed, which has no files of the package itself.
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(
+        Path(fc_adapter.__file__).parent, code / "python" / "fc_adapter", ignore=ignored, dirs_exist_ok=True
+    )
     return code
 
 

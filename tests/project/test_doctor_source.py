@@ -83,8 +83,8 @@ def test_a_file_that_another_interpreter_cannot_read(shop, diagnose, monkeypatch
 
 def test_a_file_that_is_newer_than_the_runtime(shop, diagnose, monkeypatch):
     monkeypatch.setattr(findings, "find_interpreter", lambda runtime: None)
-    monkeypatch.setitem(RUNTIMES, HERE, Runtime((3, 7), (2, 28), ""))
-    shop.project.write({**BROKEN, "newer.py": "def f(a, /):\n    pass\n"})
+    monkeypatch.setitem(RUNTIMES, HERE, Runtime((3, 5), (2, 28), ""))
+    shop.project.write({**BROKEN, "newer.py": "number: int = 1\n"})
     assert unreadable(diagnose()[0]) == ["broken.py", "deep.py", "newer.py", "null.py", "odd.py"]
 
 
