@@ -16,7 +16,7 @@ import sys
 import traceback
 import warnings
 
-from tests.runner.serving import PATIENCE, Server
+from tests.runner.serving import Server
 
 # Commands that are not run, and why.
 NOT_RUN = {
@@ -40,6 +40,8 @@ VARYING = (
     (r"python3\.\d+", "PYTHON"),
     (r"(?<=http://127\.0\.0\.1:)\d+", "PORT"),
 )
+
+_PATIENCE = 60  # seconds, for what takes one at most on a machine that is not busy
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
@@ -200,7 +202,7 @@ class Shell:
             errors="backslashreplace",
         )
         try:
-            printed, _ = process.communicate(timeout=PATIENCE)
+            printed, _ = process.communicate(timeout=_PATIENCE)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)  # and whatever it has left behind
@@ -209,7 +211,7 @@ class Shell:
     def _fork(self, function, *arguments):
         process = _CONTEXT.Process(target=function, args=(*arguments, str(self.directory), str(self._output)))
         process.start()
-        process.join(PATIENCE)
+        process.join(_PATIENCE)
         if process.is_alive():  # pragma: no cover - a test fails
             process.kill()
             process.join()
