@@ -48,6 +48,7 @@ def check_request(request):
     assert 0 <= port <= 99999
     for text in (request.client, name, *sum(request.headers, ())):
         text.encode("utf-8")
+    assert not set("".join(sum(request.headers, ()))) & {"\r", "\n", "\0"}
     lengths = [value for key, value in request.headers if key.lower() == "content-length"]
     assert lengths == [str(len(request.body))] or not (lengths or request.body)
     assert "transfer-encoding" not in [key.lower() for key, _ in request.headers]
