@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fuzz.__main__ import libfuzzer_arguments, parse_options
 from tests.fuzz.mutator import mutate
 from tests.fuzz.targets import TARGETS
 
@@ -38,6 +39,17 @@ def test_changed_json_is_json(target):
 @pytest.mark.parametrize(("data", "max_size"), [(b"no JSON", 99), (b"[" * 100_000, 10**6), (b'{"a": "bcd"}', 0)])
 def test_what_cannot_be_changed(data, max_size):
     assert mutate(data, max_size, 1) is None
+
+
+def test_command_line(tmp_path):
+    arguments = libfuzzer_arguments(parse_options(["parse_result", "--runs", "7"]))
+    assert "-runs=7" in arguments
+    assert "parse_result" in arguments[-1]
+    assert libfuzzer_arguments(parse_options(["parse_event", "--corpus", str(tmp_path)]))[-1] == str(tmp_path)
+
+
+def test_each_target_has_a_corpus():
+    assert {path.parent.name for path in INPUTS} == set(TARGETS)
 
 
 @pytest.mark.skipif(find_spec("atheris") is None, reason="needs the extra 'fuzz'")
