@@ -75,8 +75,10 @@ FUNCTION_OPTIONS = (
 # What follows the names of the command line's commands.
 COMMANDS = {
     "": "[-h] [--version] COMMAND ...",
+    "doctor": "[-h] [--template FILE] [--resource NAME] [--runtime pythonX.Y] [--no-import] [--strict] [--json]",
     "event": "[-h] [-H 'K: V'] [-d DATA|@FILE] METHOD URL",
-    "invoke": ("[-h] [-H 'K: V'] [-d DATA|@FILE] [--event FILE] [--result] [--custom-domain] TARGET [METHOD] [URL]"),
+    "init": "[-h] [--app MODULE:APP] [--name FUNCTION] [--region REGION] [--runtime pythonX.Y] [--dry-run]",
+    "invoke": "[-h] [-H 'K: V'] [-d DATA|@FILE] [--event FILE] [--result] [--custom-domain] TARGET [METHOD] [URL]",
     "replay": f"[-h] [--target TARGET] {FUNCTION_OPTIONS} FILE [FILE ...]",
     "serve": (
         f"[-h] [--host HOST] [--port PORT] {FUNCTION_OPTIONS} [--instances N] [--idle-timeout SECONDS] [--no-freeze] "
@@ -124,6 +126,12 @@ def test_nothing_else_of_a_handler_is_public():
 @pytest.mark.parametrize("name", BASES)
 def test_errors(name):
     assert ", ".join(base.__name__ for base in find(f"fc_adapter:{name}").__bases__) == BASES[name]
+
+
+def test_commands(capsys):
+    with pytest.raises(SystemExit):
+        run(["--help"])
+    assert {"", *re.findall(r"(?m)^    (\w+) ", capsys.readouterr().out)} == {*COMMANDS}
 
 
 @pytest.mark.parametrize("command", COMMANDS)

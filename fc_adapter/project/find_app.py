@@ -23,7 +23,7 @@ _ENTRY_FILES = {"app", "application", "asgi", "index", "main", "server", "wsgi"}
 _APP_NAMES = {"app", "application", "api", "asgi", "asgi_app", "server", "wsgi", "wsgi_app"}
 _FACTORY_NAMES = {"app_factory", "build_app", "create_app", "create_application", "get_app", "make_app"}
 # What PEP 3333 and ASGI call the parameters of an app.
-_PARAMETERS = {("environ", "start_response"): "wsgi", ("scope", "receive", "send"): "asgi"}
+_PARAMETERS: dict[tuple[str, ...], str] = {("environ", "start_response"): "wsgi", ("scope", "receive", "send"): "asgi"}
 # Files and directories with such a word in their names hold no app that a project deploys.
 _UNLIKELY = re.compile(
     r"(?:^|[/_])(?:bench(?:marks?)?|conftest|demos?|docs?|docs_src|examples?|samples?|scripts?|tests?)(?=[/_.]|$)"
