@@ -71,10 +71,11 @@ _ENVIRONMENT = {
     "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
     "PYTHONDONTWRITEBYTECODE": "1",
 }
-_BEYOND_WORDS = set("|<>&;$`*()~")
+_QUOTED = re.compile("'[^']*'" + r'|"[^"$`]*"')
+_BEYOND_WORDS = set("|<>&;$`*()~'\"")
 
 
-def is_not_run(command):
+def _is_not_run(command):
     """Whether ``command`` is one of NOT_RUN."""
     return any(re.match(pattern, command.strip()) for pattern in NOT_RUN)
 
@@ -87,15 +88,15 @@ def is_server(command):
 def split_commands(script):
     """The commands of a script that are to be run: lines, but for comments, with those that end in ``\\`` joined."""
     lines = [line for line in script.replace("\\\n", " ").splitlines() if line.strip() and line.strip()[0] != "#"]
-    return [line for line in lines if not is_not_run(line)]
+    return [line for line in lines if not _is_not_run(line)]
 
 
 def split_session(session):
-    """The commands of a console session, each with what it has printed. ``$`` begins a command, ``>`` goes on."""
+    """The commands of a console session that are to be run, each with what it has printed. ``$`` begins a command."""
     for part in re.split(r"^\$ ", session, flags=re.MULTILINE)[1:]:
-        lines = part.splitlines(keepends=True)
-        end = next((number for number, line in enumerate(lines[1:], 1) if not line.startswith("> ")), len(lines))
-        yield "".join([lines[0], *(line[2:] for line in lines[1:end])]), "".join(lines[end:])
+        command, _, printed = part.partition("\n")
+        if not _is_not_run(command):
+            yield command, printed
 
 
 def find_difference(expected, printed):
@@ -151,8 +152,10 @@ class Shell:
         for number, command in enumerate(commands):
             if is_server(command):
                 status, printed = self._run_script(commands[:number])
+                if status:
+                    return status, printed
                 self._start_server(shlex.split(command, comments=True)[2:])
-                return (status, printed) if status else self.run(commands[number + 1 :])
+                return self.run(commands[number + 1 :])
         return self._run_script(commands)
 
     def run_blocks(self, blocks):
@@ -220,16 +223,15 @@ class Shell:
 
 def _split_plain(command):
     """The words of ``command`` if it is a program of ours with nothing that only a shell understands, else none."""
-    words = shlex.split(command, comments=True)
-    rest = re.sub(r"'[^']*'", "", command.partition(" #")[0])
-    is_plain = words[0] in ("fc-adapter", "python") and not set(rest) & _BEYOND_WORDS
-    return words if is_plain else []
+    rest = _QUOTED.sub("", command.partition(" #")[0])
+    is_plain = re.match(r"fc-adapter |python (-m |\S+\.py)", command) and not set(rest) & _BEYOND_WORDS
+    return shlex.split(command, comments=True) if is_plain else []
 
 
-# ---- in a process of its own: it writes no coverage data -------------------------------------------------------------
+# ---- in a process of its own -----------------------------------------------------------------------------------------
 
 
-def _enter(directory, output):  # pragma: no cover
+def _enter(directory, output):  # pragma: no cover - a forked process writes no coverage data
     """Let this process be one that was started in ``directory``, and writes into the file ``output``."""
     file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
     for number, stream in ((1, sys.stdout), (2, sys.stderr)):
@@ -241,7 +243,7 @@ def _enter(directory, output):  # pragma: no cover
     warnings.simplefilter("error")
 
 
-def _run_python(arguments, directory, output):  # pragma: no cover
+def _run_python(arguments, directory, output):  # pragma: no cover - a forked process writes no coverage data
     _enter(directory, output)
     try:
         if arguments[0] == "-m":
@@ -254,7 +256,7 @@ def _run_python(arguments, directory, output):  # pragma: no cover
         atexit._run_exitfuncs()
 
 
-def _run_blocks(blocks, directory, output):  # pragma: no cover
+def _run_blocks(blocks, directory, output):  # pragma: no cover - a forked process writes no coverage data
     _enter(directory, output)
     namespace = {"__name__": "__main__"}
     try:

@@ -23,10 +23,11 @@ from fc_adapter.contract.rules import (
     TEXT_TYPES,
 )
 from fc_adapter.runner.cli import run
+from tests.conftest import SCHEMA
 from tests.pages import ROOT, read_page
-from tests.shell import Shell, find_difference, find_missing, is_not_run, is_server, split_commands, split_session
+from tests.shell import Shell, find_difference, find_missing, is_server, split_commands, split_session
 
-SCHEMA = json.loads((ROOT / "tests" / "data" / "fc3-props.schema.json").read_text(encoding="utf-8"))
+PROPS = json.loads(SCHEMA.read_text(encoding="utf-8"))
 
 RUN_PAGES = [read_page(path) for path in (ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")))]
 PAGES = [read_page(path) for path in (*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/*.md")))]
@@ -97,8 +98,6 @@ def run_block(block, section, shell):
         assert status == 0, f"{where}:\n{printed}"
     elif block.language == "console":
         for command, expected in split_session(block.code):
-            if is_not_run(command):
-                continue
             _, printed = shell.run(split_commands(command))
             if is_server(command):
                 yield expected
@@ -122,7 +121,7 @@ def modules_to_import(section):
 WRONG = {
     "a program that fails": ("```python\nassert 1 == 2\n```", 'page.md", line 4, in <module>'),
     "a command that fails": ("```sh\nfc-adapter event GET nowhere\nfc-adapter event GET /\n```", "must begin with /"),
-    "a shell's command that fails": ("```sh\nfalse | true\n```", "page.md:4"),
+    "a shell's command that fails": ("```sh\nfalse | true\nfc-adapter serve nowhere:handler\n```", "page.md:4"),
     "other output": ("```console\n$ fc-adapter --version\nfc-adapter 9\n```", "[+] fc-adapter "),
     "more output": ("```console\n$ printf 'a\\nb\\n'\na\n$ true\n```", "[+] b"),
     "another log": (
@@ -187,10 +186,10 @@ def check_yaml(text):
     document = yaml.safe_load(text)
     is_part = not {"resources", "jobs"} & set(document)
     resources = {"": {"component": "fc3", "props": document}} if is_part else document.get("resources", {})
-    schema = {key: SCHEMA[key] for key in ("definitions", "properties")} if is_part else SCHEMA
+    schema = {key: PROPS[key] for key in ("definitions", "properties")} if is_part else PROPS
     for props in [each["props"] for each in resources.values() if each["component"] == "fc3"]:
         jsonschema.validate(props, schema, jsonschema.Draft7Validator)
-        assert set(props) <= set(SCHEMA["properties"])
+        assert set(props) <= set(PROPS["properties"])
 
 
 @pytest.mark.parametrize("text", ["timeout: soon", "time: 3", "resources: {a: {component: fc3, props: {timeout: 3}}}"])
