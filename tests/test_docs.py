@@ -224,7 +224,7 @@ def leads_somewhere(page, target):
     if url.scheme or url.netloc:
         return url.scheme == "https" and "." in url.netloc
     path = (page.path.parent / unquote(url.path)).resolve() if url.path else page.path
-    return path in COMING or path.exists() and (not url.fragment or unquote(url.fragment) in read_page(path).anchors)
+    return path in COMING or (path.exists() and (not url.fragment or unquote(url.fragment) in read_page(path).anchors))
 
 
 def test_links_that_lead_nowhere_are_noticed(tmp_path):
