@@ -7,6 +7,7 @@ their markers. What a real build for another Python gives, ``tests.bundle`` tell
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from importlib.metadata import distribution
@@ -19,7 +20,7 @@ import fc_adapter
 from fc_adapter.project.runtimes import RUNTIMES, Runtime
 from fc_adapter.runner.cli import run
 from tests import bundle
-from tests.bundle import answer_events
+from tests.bundle import run_code
 from tests.conftest import HTTP_EVENTS, dump, make_event, read_event
 from tests.test_examples import EXAMPLES
 
@@ -70,7 +71,7 @@ ANSWERS = {
 def test_it_answers_from_its_code_alone(built):
     statuses, path, expected = ANSWERS[built.name]
     events = [*map(read_event, HTTP_EVENTS), dump(make_event(raw_path=path))]
-    *results, page = answer_events(sys.executable, built, events)
+    *results, page = run_code(sys.executable, built, events)["results"]
     assert {result["statusCode"] for result in results} == statuses
     assert page["statusCode"] == 200
     assert expected in page["body"]
@@ -87,14 +88,17 @@ def test_doctor_finds_no_fault(built, monkeypatch, capsys):
 
 def test_a_build_by_hand_is_tried_likewise(tmp_path, capsys):
     (tmp_path / "index.py").write_text("def handler(event, context):\n    return {'statusCode': 200}\n")
-    bundle.main(str(tmp_path))
-    assert capsys.readouterr().out.splitlines() == [f"200 {name}" for name in HTTP_EVENTS]
+    bundle.main(str(tmp_path), runs=1)
+    *answers, sizes, seconds = capsys.readouterr().out.splitlines()
+    assert answers == [f"200 {name}" for name in HTTP_EVENTS]
+    assert sizes == "0.00 MB in the archive, 0.0 MB unpacked"
+    assert re.fullmatch(r"import: \d+ ms, the least of 1", seconds)
 
 
 def test_what_is_missing_fails(tmp_path):
     (tmp_path / "index.py").write_text("import flask\n")
     with pytest.raises(AssertionError, match="No module named 'flask'"):
-        answer_events(sys.executable, tmp_path, [])
+        run_code(sys.executable, tmp_path)
 
 
 def test_what_comes_from_elsewhere_fails(tmp_path):
@@ -105,4 +109,4 @@ def test_what_comes_from_elsewhere_fails(tmp_path):
     code.mkdir()
     (code / "index.py").write_text(f"import sys\nsys.path.append({str(elsewhere)!r})\nimport stranger\n")
     with pytest.raises(AssertionError, match=r"stranger\.py"):
-        answer_events(sys.executable, code, [])
+        run_code(sys.executable, code)
