@@ -77,6 +77,14 @@ def dump(event):
     return json.dumps(event).encode()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _inspectors_on_any_port():
+    """Servers of several tests run at the same time, each with its inspector."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setitem(os.environ, "FC_ADAPTER_INSPECT_PORT", "0")
+        yield
+
+
 @pytest.fixture(params=HTTP_EVENTS)
 def http_event(request):
     """Each recorded HTTP event, as bytes."""

@@ -132,6 +132,21 @@ def _add_serve(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser.add_argument("--reload", action="store_true", help="start new instances when files have changed")
     parser.add_argument("--record", metavar="DIR", help="keep each exchange as a file in DIR")
     parser.add_argument("--check", metavar="PATH", help="send one request, print the answer and end")
+    parser.add_argument(
+        "--inspect-port",
+        type=_port,
+        default=9001,
+        metavar="PORT",
+        help="of the inspector, on this machine only; 0 for any free one (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--inspect-history",
+        type=_positive,
+        default=200,
+        metavar="N",
+        help="invocations that the inspector keeps (default: %(default)s)",
+    )
+    parser.add_argument("--no-inspect", action="store_true", help="serve without the inspector")
     _add_custom_domain(parser)
     parser.reads_environment = True
 

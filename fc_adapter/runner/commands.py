@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..errors import ConfigError
 from ..messages import Response
@@ -28,6 +29,10 @@ from .record import Recorder, differences, read_record
 from .serving import LocalPlatform
 from .watch import watch
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .inspector.serving import Inspector
+
 
 def serve(options: argparse.Namespace) -> int:
     """Serve the function until Ctrl-C or SIGTERM."""
@@ -39,8 +44,17 @@ def serve(options: argparse.Namespace) -> int:
     function = configure(options)
     recorder = _start_recorder(options)
 
+    inspector = _make_inspector(options)
+
+    def log(instance_id: str, line: bytes) -> None:
+        console.log(instance_id, line)
+        if inspector is not None:
+            inspector.log(instance_id, line)
+
     def observe(exchange: Exchange) -> None:
         console.report(exchange)
+        if inspector is not None:
+            inspector.observe(exchange)
         if recorder is not None:
             try:
                 recorder.write(exchange)
@@ -57,8 +71,9 @@ def serve(options: argparse.Namespace) -> int:
             in_process=options.in_process,
             custom_domain=options.custom_domain,
             idle_seconds=options.idle_timeout,
-            log=console.log,
+            log=log,
             observe=observe,
+            **(inspector.watch if inspector is not None else {}),
         )
     except OSError as error:
         reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
@@ -75,6 +90,8 @@ def serve(options: argparse.Namespace) -> int:
             f"{function.label} ({_version(function.runtime)}, {function.memory} MB, {function.timeout:g} s) "
             f"is served on {platform.url} until Ctrl-C"
         )
+        if inspector is not None:
+            _serve_inspector(inspector, options, platform, function, console)
         if options.check is not None:
             return _check(platform.url, options.check)
         if options.reload:
@@ -92,6 +109,8 @@ def serve(options: argparse.Namespace) -> int:
         _on_termination(signal.SIG_IGN)  # All ends within a second; a second Ctrl-C must not stop that half-way.
         if watcher is not None:
             watcher.set()
+        if inspector is not None:
+            inspector.close()
         platform.close()
 
 
@@ -148,6 +167,29 @@ def _start_recorder(options: argparse.Namespace) -> Recorder | None:
         return Recorder(Path(options.record), custom_domain=options.custom_domain)
     except OSError as error:
         raise ConfigError(f"cannot record into {options.record!r}: {error.strerror}") from error
+
+
+def _make_inspector(options: argparse.Namespace) -> Inspector | None:
+    if options.no_inspect or options.check is not None:
+        return None
+    from .inspector.serving import Inspector
+
+    return Inspector(limit=options.inspect_history)
+
+
+def _serve_inspector(
+    inspector: Inspector, options: argparse.Namespace, platform: LocalPlatform, function: Function, console: Console
+) -> None:
+    """Serve it and say where. That it cannot be had is no reason not to serve the function."""
+    port = options.inspect_port
+    try:
+        url = inspector.serve(port, platform, function, custom_domain=options.custom_domain)
+    except OSError as error:
+        console.say(f"note: no inspector: {error.strerror}")
+        return
+    if port not in (0, urlsplit(url).port):
+        console.say(f"note: port {port} is not free, so the inspector has another; --inspect-port chooses one")
+    console.say(f"the inspector shows each request on {url}")
 
 
 def _notes(options: argparse.Namespace, function: Function) -> list[str]:

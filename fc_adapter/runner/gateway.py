@@ -37,28 +37,39 @@ class Exchange(NamedTuple):
 class Gateway:
     """Serves requests by the rules of the HTTP trigger.
 
-    ``methods`` are those that the trigger allows. ``observe(exchange)`` is called after each exchange.
+    ``methods`` are those that the trigger allows. ``begin(request, request_id)`` is called when a request has come,
+    ``observe(exchange)`` after each exchange.
     """
 
     def __init__(
-        self, pool: Pool, *, methods: tuple[str, ...], custom_domain: bool, observe: Callable[[Exchange], None]
+        self,
+        pool: Pool,
+        *,
+        methods: tuple[str, ...],
+        custom_domain: bool,
+        observe: Callable[[Exchange], None],
+        begin: Callable[[Request, str], None] = lambda request, request_id: None,
     ) -> None:
         self._pool = pool
         self._methods = methods
         self._custom_domain = custom_domain
         self._observe = observe
+        self._begin = begin
 
-    def handle(self, request: Request, *, is_wanted: Callable[[], bool] = lambda: True) -> Response:
-        """The response to ``request``, which the client gets as it is.
+    def handle(
+        self, request: Request, request_id: str | None = None, *, is_wanted: Callable[[], bool] = lambda: True
+    ) -> Response:
+        """The response to ``request``, which the client gets as it is. Its id is a new one unless it is given.
 
         ``is_wanted()`` tells whether the client is still there, should the request have to wait for an instance.
         """
         began = time.perf_counter()
-        request_id = new_request_id()
+        request_id = request_id or new_request_id()
+        self._begin(request, request_id)
         refusal = self._refuse(request)
         if refusal is not None:
             return self._answer(request, request_id, refusal, began)
-        if _is_async(request):
+        if is_async(request):
             threading.Thread(target=self._invoke, args=(request, request_id, began), daemon=True).start()
             return self.finish(Response(202, (), b""), request_id)
         return self._invoke(request, request_id, began, is_wanted)
@@ -67,7 +78,9 @@ class Gateway:
         """The response to what is no request at all; ``method`` and ``path`` are ``""`` where they are not known."""
         request = Request(method or "-", path[:_SHOWN] or "-", "", (), b"", "http", "1.1", client, ("", 0))
         response = platform_error(400, "InvalidArgument", reason)
-        return self._answer(request, new_request_id(), response, time.perf_counter())
+        request_id = new_request_id()
+        self._begin(request, request_id)
+        return self._answer(request, request_id, response, time.perf_counter())
 
     def run_event(
         self, event: dict[str, Any], request_id: str, is_wanted: Callable[[], bool] = lambda: True
@@ -97,7 +110,7 @@ class Gateway:
         if request.method not in self._methods:
             allowed = ", ".join(self._methods)
             return platform_error(403, "AccessDenied", f"the trigger allows {allowed}, not {request.method}")
-        return refuse_request(request, is_async=_is_async(request))
+        return refuse_request(request, is_async=is_async(request))
 
     def _invoke(
         self, request: Request, request_id: str, began: float, is_wanted: Callable[[], bool] = lambda: True
@@ -121,5 +134,6 @@ class Gateway:
         return response
 
 
-def _is_async(request: Request) -> bool:
+def is_async(request: Request) -> bool:
+    """Whether the client waits for no result."""
     return (get_header(request.headers, "x-fc-invocation-type") or "").lower() == "async"

@@ -9,7 +9,7 @@ import time
 
 from .context import new_request_id
 from .function import Function, Hook
-from .instance import Log, Reply
+from .instance import Log, Reply, Span, Vitals
 from .runtime import Runtime, dump_error, format_traceback
 
 
@@ -21,13 +21,15 @@ class LocalInstance:
     ``log(instance_id, line)`` is told when the PreStop hook fails.
     """
 
-    def __init__(self, function: Function, *, log: Log) -> None:
+    def __init__(self, function: Function, *, log: Log, probe: bool = False) -> None:
         self.id = "in-process"
         self.is_alive = True
+        self.vitals = Vitals()
         self.idle_since = time.monotonic()
         self._function = function
         self._log = log
-        self._runtime = Runtime(function)
+        self._runtime = Runtime(function, probe=probe)
+        self._spans: list[Span] = []
         self._initialized = function.initializer is None
         self._before: dict[str, str | None] = {}
         self._directory = os.getcwd()
@@ -40,23 +42,46 @@ class LocalInstance:
         os.environ.update(environment)
         if not logging.getLogger().handlers:
             self._log_output = self._runtime.start_logging(sys.stderr)
+        began = time.perf_counter()
         try:
             self._runtime.load()
         except (Exception, SystemExit) as error:
+            self.vitals.end_reason = "start"
             self.kill()
             return self._reply_error(error, error_type="ImportModuleError")
+        finally:
+            self._end_span("start", began)
+        self.vitals.handler_kind = self._runtime.handler_kind
+        self.vitals.state = "idle"
         return None
 
     def invoke(self, event: bytes, request_id: str) -> Reply:
         """Run one event, after the Initializer if it is the first."""
+        self.vitals.state = "running"
+        self.vitals.requests += 1
+        name, began = "init", time.perf_counter()
         try:
             if not self._initialized:
                 self._call_hook(self._function.initializer, request_id)
                 self._initialized = True
+                self._end_span(name, began)
+            name, began = "handler", time.perf_counter()
             data = self._runtime.invoke(event, request_id)
         except (Exception, SystemExit) as error:
+            self._end_span(name, began)
             return self._reply_error(error)
-        return Reply("result", data, self.id)
+        finally:
+            self.vitals.state = "idle"
+        self._end_span(name, began)
+        return Reply("result", data, self.id, spans=self._take_spans(), report=self._runtime.report())
+
+    def held_bytes(self) -> int:
+        """0: this process is not the function's alone."""
+        return 0
+
+    def peak_bytes(self) -> int:
+        """0: this process is not the function's alone."""
+        return 0
 
     def has_ended(self) -> bool:
         """Never: this process runs."""
@@ -67,6 +92,7 @@ class LocalInstance:
         if not self.is_alive:
             return
         self.is_alive = False
+        self.vitals.end()
         if self._log_output is not None:
             logging.getLogger().removeHandler(self._log_output)
         for name, value in self._before.items():
@@ -92,4 +118,13 @@ class LocalInstance:
     def _reply_error(self, error: BaseException, *, error_type: str | None = None) -> Reply:
         is_exit = isinstance(error, SystemExit)
         data = dump_error(error, error_type=error_type)
-        return Reply("error", data, self.id, traceback=None if is_exit else format_traceback(error))
+        traceback = None if is_exit else format_traceback(error)
+        return Reply("error", data, self.id, traceback=traceback, spans=self._take_spans())
+
+    def _end_span(self, name: str, began: float) -> None:
+        self._spans.append((name, began, time.perf_counter()))
+
+    def _take_spans(self) -> tuple[Span, ...]:
+        spans = tuple(self._spans)
+        self._spans.clear()
+        return spans

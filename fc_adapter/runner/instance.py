@@ -41,6 +41,7 @@ _INTERVAL = 0.05  # seconds between two looks at an instance that is busy
 _PATIENCE = 1.0  # seconds that a process has for its exit
 
 Log = Callable[[str, bytes], None]
+Span = tuple[str, float, float]
 
 
 class Reply(NamedTuple):
@@ -49,7 +50,9 @@ class Reply(NamedTuple):
     ``kind`` is ``"result"`` (``data``: what the handler returned, after the JSON step), ``"error"`` (``data``: the
     platform's error object as JSON), or ``"aborted"`` (``data``: such an object) when the runner did not let it come to
     an end. ``start_seconds`` and ``init_seconds`` are those of a cold start, else None. ``traceback`` is that of an
-    exception, as Python prints it.
+    exception, as Python prints it. ``spans`` are what happened when: the request had to ``wait`` for an instance,
+    which had been ``frozen``, or its ``start``; then ``init`` and ``handler``; each from and to a time of
+    ``time.perf_counter()``. ``report`` is what a Probe tells.
     """
 
     kind: str
@@ -58,6 +61,8 @@ class Reply(NamedTuple):
     start_seconds: float | None = None
     init_seconds: float | None = None
     traceback: str | None = None
+    spans: tuple[Span, ...] = ()
+    report: dict[str, Any] | None = None
 
     @classmethod
     def aborted(cls, reason: str, instance_id: str = "-") -> Reply:
@@ -69,17 +74,48 @@ class Reply(NamedTuple):
         return self.traceback or str(json.loads(self.data)["errorMessage"])
 
 
+class Vitals:
+    """How an instance fares, for those who watch it from other threads.
+
+    - ``state``: ``"starting"``, ``"running"``, ``"idle"``, ``"frozen"``, ``"stopping"`` or ``"ended"``.
+    - ``began``, ``ended``: when it was made and when it ended (seconds since 1970; ``ended`` is None until then).
+    - ``frozen_at``: when it was last frozen, a time of ``time.perf_counter()``.
+    - ``requests``: how many it has been given.
+    - ``end_reason``: why it ends: ``"idle"``, ``"renewed"``, ``"asked"``, ``"closed"``, ``"start"`` and ``"init"`` for
+      what failed, or a sentence; ``""`` where it is not known.
+    - ``handler_kind``: see ``Runtime.handler_kind``.
+    """
+
+    def __init__(self) -> None:
+        self.state = "starting"
+        self.began = time.time()
+        self.ended: float | None = None
+        self.frozen_at = 0.0
+        self.requests = 0
+        self.end_reason = ""
+        self.handler_kind = ""
+
+    def end(self) -> None:
+        """Note that it has ended."""
+        self.state = "ended"
+        self.ended = time.time()
+
+
 class Instance:
     """An instance in a process of its own, which ends with the thread that makes it (on Linux) or with this process.
 
     ``log(instance_id, line)`` gets each line that the function logs or prints. With ``freeze`` the process is stopped
-    whenever it serves nothing. One thread at a time may use an instance, but ``kill`` may come from any.
+    whenever it serves nothing; ``probe`` has a Probe watch the function. One thread at a time may use an instance, but
+    ``kill`` may come from any.
     """
 
-    def __init__(self, function: Function, *, log: Log, freeze: bool) -> None:
+    def __init__(self, function: Function, *, log: Log, freeze: bool, probe: bool = False) -> None:
         self.id = f"c-{secrets.token_hex(4)}"
         self.is_alive = True
         self.idle_since = time.monotonic()
+        self.vitals = Vitals()
+        self._probe = probe
+        self._spans: list[Span] = []
         self._function = function
         self._log = log
         self._freeze = freeze
@@ -110,30 +146,41 @@ class Instance:
     def start(self) -> Reply | None:
         """Load the function. Returns None, or the error when that failed; then the instance is gone."""
         began = time.perf_counter()
-        frame = self._exchange("function", pickle.dumps(self._function), timeout=None)
+        frame = self._exchange("function", pickle.dumps(self._function), timeout=None, probe=self._probe)
+        self._end_span("start", began)
         if frame.kind == "error":
+            self.vitals.end_reason = "start"
             self._leave()
             return self._reply(frame)
         self._start_seconds = time.perf_counter() - began
+        self.vitals.handler_kind = frame.fields.get("handler", "plain")
         self._stand_still()
         return None
 
     def invoke(self, event: bytes, request_id: str) -> Reply:
         """Run one event, after the Initializer if it is the first. An instance that fails at that, or ends, is gone."""
+        self.vitals.state = "running"
+        self.vitals.requests += 1
         if not self._initialized:
             began = time.perf_counter()
             error = self._call_hook(self._function.initializer, request_id)
             self._init_seconds = time.perf_counter() - began
+            self._end_span("init", began)
             if error is not None:
+                self.vitals.end_reason = "init"
                 self.kill()
                 return self._reply(error)
             self._initialized = True
+        self._resume()
+        began = time.perf_counter()
         frame = self._exchange("invoke", event, timeout=self._function.timeout, request_id=request_id)
+        self._end_span("handler", began)
         self._stand_still()
         return self._reply(frame)
 
     def stop(self) -> None:
         """Run the PreStop hook, if the function has one and its Initializer has run, and end the process."""
+        self.vitals.state = "stopping"
         if self.is_alive and self._initialized:
             error = self._call_hook(self._function.pre_stop, new_request_id())
             if error is not None:
@@ -151,6 +198,7 @@ class Instance:
         with self._signals:
             if self._is_reaped:
                 return
+            self.vitals.end()
             if hasattr(os, "killpg"):  # pragma: no branch - Windows has no groups
                 with contextlib.suppress(OSError):
                     os.killpg(self._process.pid, signal.SIGKILL)
@@ -173,12 +221,19 @@ class Instance:
 
     def peak_bytes(self) -> int:
         """The most memory that the process has held, or 0 where the system does not tell."""
+        return self._read_status(b"VmHWM")
+
+    def held_bytes(self) -> int:
+        """The memory that the process holds now, or 0 where the system does not tell, or it has ended."""
+        return self._read_status(b"VmRSS")
+
+    def _read_status(self, field: bytes) -> int:
         try:
             status = Path(f"/proc/{self._process.pid}/status").read_bytes()
         except OSError:
             return 0
-        peak = re.search(rb"VmHWM:\s*(\d+) kB", status)
-        return int(peak[1]) * 1024 if peak else 0
+        found = re.search(field + rb":\s*(\d+) kB", status)
+        return int(found[1]) * 1024 if found else 0
 
     def _call_hook(self, hook: Hook | None, request_id: str) -> Frame | None:
         """Run a hook if there is one. Returns None, or the error."""
@@ -209,6 +264,7 @@ class Instance:
                 message = self._excess()
                 if message is None:
                     return frame
+        self.vitals.end_reason = self.vitals.end_reason or message
         self.kill()
         return Frame("error", {}, json.dumps({"errorMessage": message}).encode("ascii"))
 
@@ -229,20 +285,38 @@ class Instance:
         return f"signal {names.get(-status, -status)}" if status < 0 else f"exit status {status}"
 
     def _reply(self, frame: Frame) -> Reply:
-        traceback = frame.fields.get("traceback")
-        reply = Reply(frame.kind, frame.payload, self.id, self._start_seconds, self._init_seconds, traceback)
+        reply = Reply(
+            frame.kind,
+            frame.payload,
+            self.id,
+            self._start_seconds,
+            self._init_seconds,
+            frame.fields.get("traceback"),
+            tuple(self._spans),
+            frame.fields.get("report"),
+        )
         self._start_seconds = self._init_seconds = None
+        self._spans.clear()
         return reply
 
+    def _end_span(self, name: str, began: float) -> None:
+        self._spans.append((name, began, time.perf_counter()))
+
     def _stand_still(self) -> None:
-        if self._freeze and self.is_alive:
+        if not self.is_alive:
+            return
+        self.vitals.state = "idle"
+        if self._freeze:
             self._signal("SIGSTOP")
             self._frozen = True
+            self.vitals.state = "frozen"
+            self.vitals.frozen_at = time.perf_counter()
 
     def _resume(self) -> None:
         if self._frozen:
             self._signal("SIGCONT")
             self._frozen = False
+            self._end_span("frozen", self.vitals.frozen_at)
 
     def _signal(self, name: str) -> None:
         with self._signals, contextlib.suppress(OSError):

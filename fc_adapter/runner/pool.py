@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Union
 
 from .in_process import LocalInstance
-from .instance import Instance, Reply
+from .instance import Instance, Reply, Span
 
 AnyInstance = Union[Instance, LocalInstance]
 
@@ -47,7 +47,7 @@ class Pool:
     def warm_up(self) -> Reply | None:
         """Start one instance ahead of the first request. Returns None, or the error when that failed."""
         try:
-            instance, error = self._take(_always)
+            instance, error, _ = self._take(_always)
         except _RefusedError as refused:
             return Reply.aborted(str(refused))
         self._give_back(instance)
@@ -59,7 +59,7 @@ class Pool:
         ``is_wanted()`` tells, when its turn comes after a wait, whether anybody still waits for the reply.
         """
         try:
-            instance, error = self._take(is_wanted)
+            instance, error, waits = self._take(is_wanted)
         except _RefusedError as refused:
             return Reply.aborted(str(refused))
         try:
@@ -68,19 +68,39 @@ class Pool:
             self._give_back(instance)
         if instance in self._aborted and reply.kind == "error":
             return Reply.aborted("The runner was stopped while the function ran", instance.id)
-        return reply
+        return reply._replace(spans=(*waits, *reply.spans)) if waits else reply
 
     def renew(self) -> None:
         """Let all instances go, those that are busy once they are done: what comes next runs on new ones."""
         with self._changed:
-            self._let_go(self._idle)
-            self._stale |= self._busy
+            self._let_go(self._idle, "renewed")
+            for instance in self._busy:
+                self._make_stale(instance, "renewed")
+
+    def end(self, instance_id: str, *, now: bool = False) -> bool:
+        """Let one instance go, once it is done when it is busy; ``now``: kill it, whatever it does.
+
+        Returns whether there is such an instance.
+        """
+        with self._changed:
+            for instance in (*self._idle, *self._busy, *self._leaving):
+                if instance.id == instance_id:
+                    break
+            else:
+                return False
+            if instance in self._busy:
+                self._make_stale(instance, "asked")
+            elif instance in self._idle:
+                self._let_go([instance], "asked")
+        if now:
+            instance.kill()
+        return True
 
     def close(self) -> None:
         """End all instances within a second, with their PreStop hook as far as they have finished their request."""
         with self._changed:
             self._closed = True
-            self._let_go(self._idle)
+            self._let_go(self._idle, "closed")
             self._changed.notify_all()
             self._changed.wait_for(lambda: not self._busy and not self._leaving, _PATIENCE)
             self._aborted.update(self._busy)
@@ -93,12 +113,16 @@ class Pool:
         self._reaper.join()
         self._maker.shutdown()
 
-    def _take(self, is_wanted: Callable[[], bool]) -> tuple[AnyInstance, Reply | None]:
-        """An instance that is free, or a new one and the error when the function could not be loaded."""
+    def _take(self, is_wanted: Callable[[], bool]) -> tuple[AnyInstance, Reply | None, list[Span]]:
+        """An instance that is free, or a new one and the error when it could not be loaded; and when it waited."""
+        waits: list[Span] = []
         while True:
             with self._changed:
                 has_waited = not self._can_take()
-                self._changed.wait_for(self._can_take)
+                if has_waited:
+                    began = time.perf_counter()
+                    self._changed.wait_for(self._can_take)
+                    waits.append(("wait", began, time.perf_counter()))
                 if self._closed:
                     raise _RefusedError("The runner has been stopped")
                 if has_waited and not is_wanted():
@@ -108,9 +132,9 @@ class Pool:
                 instance = self._start_process() if is_new else self._idle.pop()
                 self._busy.add(instance)
             if is_new:
-                return instance, instance.start()
+                return instance, instance.start(), waits
             if not instance.has_ended():
-                return instance, None
+                return instance, None, waits
             instance.kill()
             self._give_back(instance)
 
@@ -130,7 +154,7 @@ class Pool:
             if instance.is_alive:
                 instance.idle_since = time.monotonic()
                 if self._closed or instance in self._stale:
-                    self._let_go([instance])
+                    self._let_go([instance], "closed")
                 else:
                     self._idle.append(instance)
             self._stale.discard(instance)
@@ -141,11 +165,16 @@ class Pool:
         while not self._closing.wait(max(0.02, min(self._idle_seconds / 4, 1.0))):
             with self._changed:
                 limit = time.monotonic() - self._idle_seconds
-                self._let_go([instance for instance in self._idle if instance.idle_since < limit])
+                self._let_go([instance for instance in self._idle if instance.idle_since < limit], "idle")
 
-    def _let_go(self, instances: Iterable[AnyInstance]) -> None:
+    def _make_stale(self, instance: AnyInstance, reason: str) -> None:
+        self._stale.add(instance)
+        instance.vitals.end_reason = reason
+
+    def _let_go(self, instances: Iterable[AnyInstance], reason: str) -> None:
         """Stop instances, each in a thread of its own, since their PreStop hooks may take long. Needs the lock."""
         for instance in list(instances):
+            instance.vitals.end_reason = instance.vitals.end_reason or reason
             if instance in self._idle:
                 self._idle.remove(instance)
             self._leaving.add(instance)

@@ -19,31 +19,56 @@ from ..errors import AppError, ConfigError
 from ..handler import Handler
 from .context import build_context
 from .function import Function
-from .target import Target, load_target
+from .target import Target, load_target, names_handler
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .probe import Probe
 
 
 class Runtime:
-    """A function loaded into this process: its handler and hooks, called as the platform calls them."""
+    """A function loaded into this process: its handler and hooks, called as the platform calls them.
 
-    def __init__(self, function: Function) -> None:
+    With ``probe``, a handler of this package is watched, and ``report()`` tells of it.
+    ``handler_kind`` is ``"wrapped"`` (a handler of this package), ``"app"`` (a bare app) or ``"plain"``.
+    """
+
+    def __init__(self, function: Function, *, probe: bool = False) -> None:
         self._function = function
         self._handler: Callable[..., Any] = function.handler
+        self._wants_probe = probe
+        self._probe: Probe | None = None
         self.request_id = "-"
+        self.handler_kind = "plain"
 
     def load(self) -> None:
         """Import the handler's module. Raises whatever the import raises, and NotFoundError.
 
         A hook that is not there is not an error yet: the platform, too, finds out when it calls it.
         """
-        if isinstance(self._function.handler, Target):
-            self._handler = load_target(self._function.handler)
+        target = self._function.handler
+        if isinstance(target, Target):
+            self._handler = load_target(target)
             for name, hook in (("Initializer", self._function.initializer), ("PreStop", self._function.pre_stop)):
                 if hook is not None:
                     self._check_hook(name, hook.handler)
+        if isinstance(self._handler, Handler):
+            is_bare = isinstance(target, Target) and not names_handler(target)
+            self.handler_kind = "app" if is_bare else "wrapped"
+            if self._wants_probe:
+                from .probe import Probe
+
+                self._probe = Probe(self._handler)
+
+    def report(self) -> dict[str, Any] | None:
+        """What the probe has seen of the last invocation, or None without one."""
+        return self._probe.report() if self._probe is not None else None
 
     def invoke(self, event: bytes, request_id: str) -> bytes:
         """Call the handler and return its result after the runtime's JSON step. Raises what either raises."""
         self.request_id = request_id
+        if self._probe is not None:
+            self._probe.begin()
         try:
             return dump_result(self._handler(event, self._context()))
         except TypeError as error:

@@ -23,18 +23,23 @@ _PATIENCE = 0.3  # seconds that connections have, twice, when the server ends
 
 
 class HTTPServer:
-    """Listens on ``host`` and ``port`` (0: any free one), with a thread for each connection. Raises OSError."""
+    """Listens on ``host`` and ``port`` (0: any free one), with a thread for each connection. Raises OSError.
 
-    def __init__(self, host: str, port: int, gateway: Gateway) -> None:
+    ``app`` is what ``request_handler`` serves: by default a Gateway.
+    """
+
+    def __init__(
+        self, host: str, port: int, app: Any, *, request_handler: type[QuietRequestHandler] | None = None
+    ) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with socket.create_server((host, port), family=family, backlog=128) as listener:
             self.port: int = listener.getsockname()[1]
             self._server = make_server(
                 host,
                 self.port,
-                app=gateway,  # type: ignore[arg-type]
+                app=app,
                 threaded=True,
-                request_handler=_RequestHandler,
+                request_handler=request_handler or _RequestHandler,
                 fd=listener.fileno(),
             )
         self._connections = _Connections()
@@ -97,13 +102,11 @@ _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(;[^\x00-\x08\x0a-\x1f\x7f]*
 _HEAD_BYTES = 64 * 1024  # What is larger is not even read.
 
 
-class _RequestHandler(WSGIRequestHandler):
-    """Reads each request whole before it answers, so that connections stay open and requests may be pipelined."""
+class QuietRequestHandler(WSGIRequestHandler):
+    """Serves what an HTTPServer serves: it lets the server know of its connection, and writes no log."""
 
-    protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     timeout = 75  # seconds that a connection may stand still
-    raw_requestline: bytes
 
     def setup(self) -> None:
         """Begin a connection."""
@@ -116,6 +119,22 @@ class _RequestHandler(WSGIRequestHandler):
             super().finish()
         finally:
             self.server.connections.remove(self.connection)  # type: ignore[attr-defined]
+
+    def log_request(self, code: Any = "-", size: Any = "-") -> None:
+        """Nothing."""
+
+    def log_error(self, format: str, *arguments: Any) -> None:  # noqa: A002 - the name is http.server's
+        """Nothing."""
+
+
+class _RequestHandler(QuietRequestHandler):
+    """Reads each request whole before it answers, so that connections stay open and requests may be pipelined.
+
+    The gateway's observer logs.
+    """
+
+    protocol_version = "HTTP/1.1"
+    raw_requestline: bytes
 
     def parse_request(self) -> bool:
         """Read the lines of the headers, strictly, and have http.server make sense of them."""
@@ -164,12 +183,6 @@ class _RequestHandler(WSGIRequestHandler):
         """Refuse what http.server finds wrong, as the gateway does."""
         self.command, self.path = "", ""
         self._refuse(message or HTTPStatus(code).phrase)
-
-    def log_request(self, code: Any = "-", size: Any = "-") -> None:
-        """Nothing: the gateway's observer logs."""
-
-    def log_error(self, format: str, *arguments: Any) -> None:  # noqa: A002 - the name is http.server's
-        """Nothing: the gateway's observer logs."""
 
     def _read(self) -> Request:
         length = self._check_head()

@@ -7,11 +7,12 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
+from ..messages import Request
 from .function import Function
 from .gateway import Exchange, Gateway
 from .in_process import LocalInstance
 from .instance import CAN_FREEZE, Instance, Log
-from .pool import Pool
+from .pool import AnyInstance, Pool
 from .server import HTTPServer
 from .target import parse_target
 
@@ -26,6 +27,10 @@ class LocalPlatform:
     - ``custom_domain``: answer as on a custom domain rather than the default one.
     - ``idle_seconds``: how long an instance is kept without work.
     - ``log(instance_id, line)``: gets what the function logs and prints; ``observe(exchange)``: each exchange.
+    - ``begin(request, request_id)``: gets each request when it comes; ``made(instance)``: each instance.
+    - ``probe``: have the instances tell what a wrapped app answered itself.
+
+    ``url`` says where it is served, ``pool`` holds its instances, ``gateway`` takes requests without a socket.
 
     Raises OSError when it cannot listen.
     """
@@ -43,16 +48,25 @@ class LocalPlatform:
         idle_seconds: float = 300.0,
         log: Log = lambda instance_id, line: None,
         observe: Callable[[Exchange], None] = lambda exchange: None,
+        begin: Callable[[Request, str], None] = lambda request, request_id: None,
+        made: Callable[[AnyInstance], None] = lambda instance: None,
+        probe: bool = False,
     ) -> None:
-        def make() -> Instance | LocalInstance:
+        def make() -> AnyInstance:
+            instance: AnyInstance
             if in_process:
-                return LocalInstance(function, log=log)
-            return Instance(function, log=log, freeze=freeze and CAN_FREEZE)
+                instance = LocalInstance(function, log=log, probe=probe)
+            else:
+                instance = Instance(function, log=log, freeze=freeze and CAN_FREEZE, probe=probe)
+            made(instance)
+            return instance
 
         self.pool = Pool(make, limit=1 if in_process else instances, idle_seconds=idle_seconds)
-        gateway = Gateway(self.pool, methods=function.methods, custom_domain=custom_domain, observe=observe)
+        self.gateway = Gateway(
+            self.pool, methods=function.methods, custom_domain=custom_domain, observe=observe, begin=begin
+        )
         try:
-            self._server = HTTPServer(host, port, gateway)
+            self._server = HTTPServer(host, port, self.gateway)
         except OSError:
             self.pool.close()
             raise

@@ -43,6 +43,11 @@ def parse_target(text: str) -> Target:
     return Target(Path(directory or ".").resolve(), name, attribute)
 
 
+def names_handler(target: Target) -> bool:
+    """Whether what ``target`` names, which has been loaded, is a handler of this package rather than a bare app."""
+    return isinstance(load_object(f"{target.module}:{target.attribute}"), Handler)
+
+
 def load_target(target: Target, *, wrap_apps: bool = True) -> Callable[..., Any]:
     """Import the handler as the platform does: from the code directory, which is also the current directory.
 

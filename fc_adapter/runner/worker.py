@@ -25,14 +25,14 @@ def main() -> None:
     first = read_frame(requests)
     if first is None:
         return
-    runtime = Runtime(pickle.loads(first.payload))
+    runtime = Runtime(pickle.loads(first.payload), probe=first.fields["probe"])
     runtime.start_logging(log)
     try:
         runtime.load()
     except Exception as error:
         _write_error(replies, error, error_type="ImportModuleError")
         return
-    write_frame(replies, "started")
+    write_frame(replies, "started", handler=runtime.handler_kind)
     pid = os.getpid()
     while True:
         frame = read_frame(requests)
@@ -45,7 +45,7 @@ def main() -> None:
             _write_error(replies, error)
         else:
             _leave_if_forked(pid)
-            write_frame(replies, "result", result)
+            write_frame(replies, "result", result, report=runtime.report())
 
 
 def _leave_if_forked(pid: int) -> None:

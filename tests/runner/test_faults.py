@@ -57,12 +57,12 @@ def handler(event, context):
     return os.getpid()
 
 
-def after(*arguments):
-    write_frame(*arguments)
+def after(*arguments, **fields):
+    write_frame(*arguments, **fields)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def within(stream, *arguments):
+def within(stream, *arguments, **fields):
     stream.write(b'{"kind": "result", "size": 10}\\nhalf')
     stream.flush()
     os.kill(os.getpid(), signal.SIGKILL)

@@ -9,7 +9,7 @@ import pytest
 
 from fc_adapter.runner.function import Function, Hook
 from fc_adapter.runner.in_process import LocalInstance
-from fc_adapter.runner.instance import Reply
+from fc_adapter.runner.instance import Reply, Vitals
 from fc_adapter.runner.pool import Pool
 from tests.runner.serving import wait_until
 
@@ -23,6 +23,7 @@ class FakeInstance:
         FakeInstance.made += 1
         self.id = str(FakeInstance.made)
         self.is_alive = True
+        self.vitals = Vitals()
         self.idle_since = 0.0
         self.maker = threading.current_thread()
         self.may_answer = threading.Event()
@@ -121,6 +122,56 @@ def test_renewed_while_it_serves(make_pool):
     assert pool.run(b"", "1-b").instance_id == instances[1].id
     instances[0].may_stop.set()
     wait_until(lambda: instances[0].stopped)
+
+
+def test_waiting_is_told(make_pool):
+    pool, instances = make_pool()
+    pool.warm_up()
+    instances[0].may_answer.clear()
+    threads = [run_in_thread(pool) for _ in range(2)]
+    wait_until(lambda: len(pool._changed._waiters) == 1)
+    instances[0].may_answer.set()
+    for thread, _ in threads:
+        thread.join(20)
+    spans = sorted((replies[0].spans for _, replies in threads), key=len)
+    assert spans[0] == ()
+    [(name, began, ended)] = spans[1]
+    assert (name, began < ended) == ("wait", True)
+
+
+def test_ended_while_it_is_free(make_pool):
+    pool, instances = make_pool()
+    pool.warm_up()
+    assert pool.end(instances[0].id)
+    wait_until(lambda: instances[0].stopped)
+    assert instances[0].vitals.end_reason == "asked"
+    assert pool.run(b"", "1-a").instance_id == instances[1].id
+
+
+def test_ended_once_it_is_done(make_pool):
+    pool, instances = make_pool()
+    pool.warm_up()
+    instances[0].may_answer.clear()
+    thread, replies = run_in_thread(pool)
+    wait_until(lambda: pool._busy)
+    assert pool.end(instances[0].id)
+    assert not instances[0].stopped
+    instances[0].may_answer.set()
+    thread.join(20)
+    assert replies[0].kind == "result"
+    wait_until(lambda: instances[0].stopped)
+
+
+def test_ended_at_once(make_pool):
+    pool, instances = make_pool()
+    pool.warm_up()
+    instances[0].may_stop.clear()
+    assert pool.end(instances[0].id)
+    assert instances[0].is_alive  # its PreStop hook takes long
+    assert pool.end(instances[0].id, now=True)
+    assert not instances[0].is_alive
+    wait_until(lambda: not pool._leaving)
+    assert not pool.end(instances[0].id, now=True)
 
 
 def test_instance_that_takes_long_to_stop_is_killed_at_the_end(make_pool):

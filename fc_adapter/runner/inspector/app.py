@@ -1,0 +1,319 @@
+"""The inspector's page and its API, as a WSGI application.
+
+It is for a browser on this machine and for its own page alone: who asks by another host name (DNS rebinding) or from
+another origin is refused, and what is shown is never run, which the Content-Security-Policy makes sure of.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from importlib.resources import files
+from typing import Any
+from urllib.parse import urlsplit
+
+from werkzeug.exceptions import BadRequest, Conflict, Forbidden, HTTPException, NotFound
+from werkzeug.routing import Map, Rule
+from werkzeug.wrappers import Request as HTTPRequest
+from werkzeug.wrappers import Response as HTTPResponse
+
+from ...contract.wire import read_request
+from ...messages import Request
+from ..context import new_request_id
+from ..function import Function
+from ..gateway import Gateway
+from ..pool import Pool
+from .bodies import image_type
+from .describe import Describer, find_freeze, target
+from .history import Entry, History
+from .masking import environment_secrets, mask_header
+from .roster import Roster
+from .snippets import UnavailableError, build_curl, build_event_file, build_test, repeatable
+
+_STATIC = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+_HOSTS = {"127.0.0.1", "localhost", "::1"}
+_OWN_HEADER = "X-Fc-Adapter-Inspector"  # Another origin's page cannot send it without being allowed to first.
+_REQUEST_BYTES = 48 * 1024 * 1024  # the largest body that the gateway takes, as Base64 in JSON
+_BATCH = 0.1  # seconds in which what happens is gathered, so that a page is told ten times a second at most
+_LOOK = 1.0  # seconds between two looks at the instances
+_BEAT = 10.0  # seconds after which a page is told that there is nothing, which finds out whether it is still there
+
+_URLS = Map(
+    [
+        Rule(path, endpoint=endpoint, methods=[method])
+        for method, path, endpoint in (
+            ("GET", "/", "page"),
+            ("GET", "/static/<name>", "static"),
+            ("GET", "/api/live", "live"),
+            ("POST", "/api/requests", "send"),
+            ("DELETE", "/api/invocations", "clear"),
+            ("GET", "/api/invocations/<request_id>", "detail"),
+            ("GET", "/api/invocations/<request_id>/request", "editable"),
+            ("GET", "/api/invocations/<request_id>/image/<station>", "image"),
+            ("GET", "/api/invocations/<request_id>/<any(curl, test, event):kind>", "snippet"),
+            ("POST", "/api/invocations/<request_id>/again", "again"),
+            ("POST", "/api/instances/<instance_id>/end", "end"),
+        )
+    ]
+)
+
+
+class App:
+    """Serves the page of one running platform. ``url`` is the runner's own."""
+
+    def __init__(
+        self,
+        *,
+        function: Function,
+        gateway: Gateway,
+        pool: Pool,
+        history: History,
+        roster: Roster,
+        url: str,
+        custom_domain: bool,
+        environment: dict[str, str],
+        facts: dict[str, Any],
+    ) -> None:
+        self._function = function
+        self._gateway = gateway
+        self._pool = pool
+        self._history = history
+        self._roster = roster
+        self._url = url
+        self._custom_domain = custom_domain
+        self._describer = Describer(secrets=environment_secrets(environment), custom_domain=custom_domain)
+        self._facts = facts
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Let those go who listen to what happens."""
+        self._is_closed = True
+        self._history.wake()
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        """Serve one request of a browser."""
+        request = HTTPRequest(environ)
+        request.max_content_length = _REQUEST_BYTES
+        try:
+            _check_origin(request)
+            endpoint, arguments = _URLS.bind_to_environ(environ).match()
+            response: Any = getattr(self, f"_serve_{endpoint}")(request, **arguments)
+        except UnavailableError as error:
+            response = _json({"error": str(error)}, status=409)
+        except HTTPException as error:
+            response = _json({"error": error.description}, status=error.code)
+        response.headers.extend(_HEADERS)
+        return response(environ, start_response)
+
+    # ---- the page ----
+
+    def _serve_page(self, request: HTTPRequest) -> HTTPResponse:
+        return self._serve_static(request, "index.html")
+
+    def _serve_static(self, request: HTTPRequest, name: str) -> HTTPResponse:
+        static = {each.name: each for each in files(__package__).joinpath("static").iterdir()}
+        if name not in static:
+            raise NotFound("there is no such file")
+        kind = _STATIC[name[name.rindex(".") :]]
+        return HTTPResponse(static[name].read_bytes(), mimetype=kind)
+
+    # ---- what happens ----
+
+    def _serve_live(self, request: HTTPRequest) -> HTTPResponse:
+        return HTTPResponse(self._tell(), mimetype="text/event-stream")
+
+    def _tell(self) -> Iterator[bytes]:
+        """What happens, as server-sent events: all that there is first, then what changes, gathered for a moment."""
+        version = -1
+        instances: Any = None
+        told = 0.0
+        while not self._is_closed:
+            now = self._history.wait(version, _LOOK)
+            message: dict[str, Any] = {}
+            if version < 0:
+                message["facts"] = self._facts
+            if now > version:
+                entries = self._history.entries()
+                message["numbers"] = [entry.number for entry in entries]
+                message["invocations"] = [
+                    self._describer.summarize(entry) for entry in entries if entry.version > version
+                ]
+                version = now
+            found = self._roster.describe()
+            if found != instances:
+                message["instances"] = instances = found
+            if message:
+                yield f"data: {json.dumps(message)}\n\n".encode()
+                told = time.monotonic()
+                time.sleep(_BATCH)
+            elif time.monotonic() - told > _BEAT:
+                yield b":\n\n"
+                told = time.monotonic()
+
+    def _serve_detail(self, request: HTTPRequest, request_id: str) -> HTTPResponse:
+        entry = self._find(request_id)
+        detail = self._describer.describe(entry, reveal=request.args.get("reveal") == "1")
+        exchange = entry.exchange
+        if exchange is not None and exchange.reply is not None:
+            instance = self._roster.find(exchange.reply.instance_id)
+            freeze = find_freeze(entry, self._history.entries(), instance)
+            if freeze is not None:
+                detail["timeline"].append(freeze)
+        return _json(detail)
+
+    def _serve_image(self, request: HTTPRequest, request_id: str, station: str) -> HTTPResponse:
+        """An image that was sent, if it is one of pixels and kept whole."""
+        entry = self._find(request_id)
+        body = b""
+        if station == "request":
+            body = entry.request.body
+        elif station == "response" and entry.exchange is not None:
+            body = entry.exchange.response.body
+        if not image_type(body) or entry.is_cut(station):
+            raise NotFound("there is no such image")
+        return HTTPResponse(body, mimetype=image_type(body))
+
+    # ---- actions ----
+
+    def _serve_editable(self, request: HTTPRequest, request_id: str) -> HTTPResponse:
+        """A request to be edited. Its masked headers are put back when it is sent, unless they have been edited."""
+        entry = self._find(request_id)
+        original = repeatable(entry)
+        try:
+            body = {"text": original.body.decode("utf-8")}
+        except UnicodeDecodeError:
+            body = {"base64": base64.b64encode(original.body).decode("ascii")}
+        reveal = request.args.get("reveal") == "1"
+        headers = [
+            [name, value if reveal else mask_header(name, value)]
+            for name, value in original.headers
+            if name.lower() != "content-length"
+        ]
+        return _json({"method": original.method, "target": target(original), "headers": headers, "body": body})
+
+    def _serve_snippet(self, request: HTTPRequest, request_id: str, kind: str) -> HTTPResponse:
+        entry = self._find(request_id)
+        if kind == "curl":
+            return _text(build_curl(entry, self._url))
+        if kind == "test":
+            instance = self._roster.latest()
+            handler_kind = instance.vitals.handler_kind if instance is not None else "wrapped"
+            return _text(
+                build_test(
+                    entry,
+                    self._function,
+                    handler_kind=handler_kind,
+                    url=self._url,
+                    custom_domain=self._custom_domain,
+                )
+            )
+        response = _text(build_event_file(entry))
+        if request.args.get("save") == "1":
+            response.mimetype = "application/json"
+            response.headers.set("Content-Disposition", "attachment", filename=f"event-{entry.request_id}.json")
+        return response
+
+    def _serve_again(self, request: HTTPRequest, request_id: str) -> HTTPResponse:
+        _check_action(request)
+        entry = self._find(request_id)
+        return self._send(repeatable(entry), entry.request_id)
+
+    def _serve_send(self, request: HTTPRequest) -> HTTPResponse:
+        _check_action(request)
+        fields = request.get_json()
+        try:
+            original = self._history.find(str(fields["origin"]))
+            composed = _compose(fields, original.request if original is not None else None)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise BadRequest(str(error)) from error
+        return self._send(composed, original.request_id if original is not None else "")
+
+    def _send(self, request: Request, origin: str) -> HTTPResponse:
+        """Send a request through the gateway; tell its id without waiting for its response."""
+        request_id = new_request_id()
+        self._history.expect(request_id, origin)
+        threading.Thread(target=self._gateway.handle, args=(request, request_id), daemon=True).start()
+        return _json({"id": request_id}, status=202)
+
+    def _serve_clear(self, request: HTTPRequest) -> HTTPResponse:
+        _check_action(request)
+        self._history.clear()
+        return _json({})
+
+    def _serve_end(self, request: HTTPRequest, instance_id: str) -> HTTPResponse:
+        """End an instance, once its request is done; ``{"now": true}``: at once."""
+        _check_action(request)
+        if not self._pool.end(instance_id, now=request.get_json().get("now") is True):
+            raise Conflict("gone")
+        return _json({})
+
+    def _find(self, request_id: str) -> Entry:
+        entry = self._history.find(request_id)
+        if entry is None:
+            raise NotFound("gone")
+        return entry
+
+
+def _check_origin(request: HTTPRequest) -> None:
+    """Refuse who is not this page, or a person who asks for it by an address of this machine."""
+    host = request.headers.get("Host", "")
+    if _host_name(host) not in _HOSTS:
+        raise Forbidden(f"the inspector is served on this machine's own addresses only, not as {host[:80]!r}")
+    origin = request.headers.get("Origin")
+    if origin is not None and origin != f"http://{host}":
+        raise Forbidden("the inspector answers no other origin's pages")
+    site = request.headers.get("Sec-Fetch-Site", "same-origin")
+    is_visit = request.path == "/" and request.headers.get("Sec-Fetch-Mode") == "navigate"
+    if site not in ("same-origin", "none") and not is_visit:
+        raise Forbidden("the inspector answers no other origin's pages")
+
+
+def _host_name(host: str) -> str | None:
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
+
+
+def _check_action(request: HTTPRequest) -> None:
+    """Refuse an action that does not come from the page's own script."""
+    if request.headers.get(_OWN_HEADER) != "1" or request.mimetype != "application/json":
+        raise Forbidden(f"actions need JSON and the header {_OWN_HEADER}: 1")
+
+
+def _compose(fields: dict[str, Any], original: Request | None) -> Request:
+    """The request that the page's form describes; ``original`` is what was edited. Raises what a wrong one raises."""
+    body = fields["body"]
+    data = base64.b64decode(body["base64"], validate=True) if "base64" in body else body["text"].encode("utf-8")
+    headers = [(str(name), str(value)) for name, value in fields["headers"]]
+    if original is not None:
+        masked = {(name, mask_header(name, value)): value for name, value in original.headers}
+        headers = [(name, masked.get((name, value), value)) for name, value in headers]
+    path = str(fields["target"])
+    if not path.startswith(("/", "http://", "https://")):
+        raise ValueError(f"the target must begin with /, got {path[:40]!r}")
+    return read_request(str(fields["method"]), path, headers, data, scheme="http", client="127.0.0.1")
+
+
+def _json(document: Any, *, status: int | None = 200) -> HTTPResponse:
+    return HTTPResponse(json.dumps(document), status=status, mimetype="application/json")
+
+
+def _text(text: str) -> HTTPResponse:
+    return HTTPResponse(text, mimetype="text/plain")

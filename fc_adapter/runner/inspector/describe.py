@@ -1,0 +1,343 @@
+"""Invocations as JSON for the page: a summary of each for the list, and all of one."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from email.utils import formatdate
+from typing import Any
+
+from ...contract.query import parse_query_string
+from ...contract.response import add_platform_headers
+from ...messages import Request, Response, get_header
+from ..gateway import Exchange, is_async
+from ..instance import Reply
+from ..pool import AnyInstance
+from .bodies import describe_body
+from .changes import Change, Stations, find_changes, read_envelope
+from .history import Entry
+from .masking import header_secrets, is_secret, mask_header, mask_json, masker
+
+_TARGET = 300  # characters of a path in the list
+_SHOWN_BODY = 100  # characters of a body within an event or a result
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ...messages import Pairs
+
+Mask = Callable[[str], str]
+
+
+def summarize(entry: Entry) -> dict[str, Any]:
+    """One line of the list.
+
+    - ``status``: None while it runs. ``ms``: what the client waited, or the function when the client did not.
+    - ``failure``: ``"function"``, ``"refused"`` (by the gateway), ``"status"`` (4xx and 5xx are told apart by that), or
+      None.
+    """
+    exchange, request = entry.exchange, entry.request
+    summary: dict[str, Any] = {
+        "id": entry.request_id,
+        "number": entry.number,
+        "version": entry.version,
+        "at": round(entry.at * 1000),
+        "method": request.method,
+        "target": target(request)[:_TARGET],
+        "origin": entry.origin,
+        "async": is_async(request),
+        "lines": len(entry.lines) + entry.lost_lines,
+        "status": None,
+    }
+    if exchange is None:
+        return summary
+    reply = exchange.reply
+    failure = None
+    if reply is None:
+        failure = "refused"
+    elif reply.kind == "error":
+        failure = "function"
+    elif exchange.response.status >= 500:
+        failure = "status"
+    summary.update(
+        status=202 if _is_accepted(exchange) else exchange.response.status,
+        ms=round(exchange.seconds * 1000, 2),
+        instance=reply.instance_id if reply is not None else None,
+        cold=_milliseconds(reply.start_seconds) if reply is not None else None,
+        init=_milliseconds(reply.init_seconds) if reply is not None else None,
+        failure=failure,
+    )
+    return summary
+
+
+def target(request: Request) -> str:
+    """The path with its query."""
+    return f"{request.raw_path}?{request.query_string}" if request.query_string else request.raw_path
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 2)
+
+
+def _is_accepted(exchange: Exchange) -> bool:
+    """Whether the client got its 202 at once."""
+    return exchange.event is not None and is_async(exchange.request)
+
+
+class Describer:
+    """Describes invocations. ``secrets`` are never shown, those of headers only when they are asked for."""
+
+    def __init__(self, *, secrets: list[str], custom_domain: bool) -> None:
+        self._secrets = secrets
+        self._mask_environment = masker(secrets)
+        self._custom_domain = custom_domain
+
+    def summarize(self, entry: Entry) -> dict[str, Any]:
+        """One line of the list."""
+        summary: dict[str, Any] = mask_json(summarize(entry), self._mask_environment)
+        return summary
+
+    def describe(self, entry: Entry, *, reveal: bool) -> dict[str, Any]:
+        """All of one invocation. ``reveal``: with the secrets that the client and the app sent."""
+        exchange = entry.exchange
+        stations = self.stations(entry)
+        view = _View(self._mask(entry, reveal), reveal)
+        description = {
+            **mask_json(summarize(entry), view.mask),
+            "reveal": reveal,
+            "request": _describe_request(entry, view),
+            "kept": {name: not entry.is_cut(name) for name in entry.sizes},
+            "log": _describe_log(entry, view.mask),
+            "lost": entry.lost_lines,
+        }
+        if exchange is None or stations is None:
+            return description
+        reply = exchange.reply
+        description.update(
+            response=_describe_response(stations.response, entry, view),
+            changes=[_describe_change(change, view) for change in find_changes(stations)],
+            timeline=_describe_timeline(entry, exchange),
+        )
+        if exchange.event is not None:
+            description["event"] = _describe_event(exchange.event, entry, view)
+        if reply is not None:
+            description["result"] = _describe_result(reply, entry, view)
+            if reply.report is not None:
+                headers = [(str(name), str(value)) for name, value in reply.report["headers"]]
+                description["app"] = {**reply.report, "headers": view.pairs(tuple(headers))}
+        return description
+
+    def stations(self, entry: Entry) -> Stations | None:
+        """The four stations of an invocation that is over, as the client and the function saw them."""
+        exchange = entry.exchange
+        if exchange is None:
+            return None
+        reply, response = exchange.reply, exchange.response
+        accepted = _is_accepted(exchange)
+        if accepted:
+            response = add_platform_headers(
+                Response(202, (), b""),
+                request_id=entry.request_id,
+                date=formatdate(entry.at, usegmt=True),
+                custom_domain=self._custom_domain,
+            )
+        return Stations(
+            request=exchange.request,
+            event=exchange.event,
+            result=reply.data if reply is not None else None,
+            response=response,
+            app=reply.report if reply is not None else None,
+            is_error=reply is not None and reply.kind == "error",
+            is_async=accepted,
+            is_cut=entry.is_cut("request"),
+            custom_domain=self._custom_domain,
+        )
+
+    def _mask(self, entry: Entry, reveal: bool) -> Mask:
+        if reveal:
+            return self._mask_environment
+        headers = entry.request.headers + (entry.exchange.response.headers if entry.exchange is not None else ())
+        return masker([*self._secrets, *header_secrets(headers)])
+
+
+class _View:
+    """How much is shown: ``mask`` hides secrets in texts, ``pairs`` and ``mapping`` those of headers too."""
+
+    def __init__(self, mask: Mask, reveal: bool) -> None:
+        self.mask = mask
+        self._reveal = reveal
+
+    def pairs(self, headers: Pairs) -> list[dict[str, Any]]:
+        """Headers as a table."""
+        return [
+            {"name": self.mask(name), "value": self.header(name, value), "secret": is_secret(name)}
+            for name, value in headers
+        ]
+
+    def header(self, name: str, value: str) -> str:
+        """What is shown of one header."""
+        return self.mask(value if self._reveal else mask_header(name, value))
+
+    def headers_of(self, document: dict[str, Any]) -> dict[str, Any]:
+        """An event or a result, with what is shown of its headers."""
+        headers = document.get("headers")
+        if not isinstance(headers, dict):
+            return document
+        shown = {name: self.header(name, value) if isinstance(value, str) else value for name, value in headers.items()}
+        return {**document, "headers": shown}
+
+    def body(self, data: bytes, size: int, headers: Pairs) -> dict[str, Any]:
+        """A body that ``headers`` describe."""
+        kind, encoding = get_header(headers, "content-type"), get_header(headers, "content-encoding")
+        return describe_body(data, size, kind, encoding, self.mask)
+
+
+def _describe_request(entry: Entry, view: _View) -> dict[str, Any]:
+    request = entry.request
+    return {
+        "method": request.method,
+        "path": view.mask(request.raw_path),
+        "query": [
+            {"name": view.mask(name), "value": view.mask(value)}
+            for name, value in parse_query_string(request.query_string)
+        ],
+        "version": request.http_version,
+        "client": request.client,
+        "headers": view.pairs(request.headers),
+        "body": view.body(request.body, entry.sizes["request"], request.headers),
+    }
+
+
+def _describe_event(event: dict[str, Any], entry: Entry, view: _View) -> dict[str, Any]:
+    described = {"document": _shorten(mask_json(view.headers_of(event), view.mask)), "size": entry.sizes["event"]}
+    if event["isBase64Encoded"] and event["body"]:
+        described["body"] = view.body(_decode(event["body"]), entry.sizes["request"], entry.request.headers)
+    return described
+
+
+def _describe_result(reply: Reply, entry: Entry, view: _View) -> dict[str, Any]:
+    """The result as the platform reads it: ``document`` (JSON), or ``body`` where it is no JSON."""
+    size = entry.sizes["result"]
+    if reply.kind == "error":
+        document = mask_json(json.loads(reply.data), view.mask)
+        trace = view.mask(reply.traceback) if reply.traceback else None
+        return {"kind": "error", "document": document, "traceback": trace, "size": size}
+    envelope = read_envelope(reply.data)
+    if envelope is None:
+        return {"kind": "raw", "body": view.body(reply.data, size, ()), "size": size}
+    described = {
+        "kind": "envelope",
+        "document": _shorten(mask_json(view.headers_of(envelope), view.mask)),
+        "size": size,
+    }
+    body = envelope.get("body")
+    if isinstance(body, str) and len(body) > (0 if _is_base64(envelope) else _SHOWN_BODY):
+        data = _decode(body) if _is_base64(envelope) else body.encode("utf-8", "replace")
+        length = max(len(data), entry.sizes["response"]) if entry.is_cut("result") else len(data)
+        described["body"] = view.body(data, length, _text_pairs(envelope.get("headers")))
+    return described
+
+
+def _is_base64(envelope: dict[str, Any]) -> bool:
+    return envelope.get("isBase64Encoded") in (True, "true")
+
+
+def _text_pairs(headers: Any) -> Pairs:
+    """The headers of a result, as far as they are any."""
+    pairs = headers.items() if isinstance(headers, dict) else ()
+    return tuple((name, value) for name, value in pairs if isinstance(value, str))
+
+
+def _decode(body: str) -> bytes:
+    """A body that should be Base64, as it is where it is not."""
+    try:
+        return base64.b64decode(body, validate=True)
+    except ValueError:
+        return body.encode("utf-8", "replace")
+
+
+def _shorten(document: dict[str, Any]) -> dict[str, Any]:
+    """An event or a result whose body is shown beside it."""
+    body = document.get("body")
+    if isinstance(body, str) and len(body) > _SHOWN_BODY:
+        return {**document, "body": f"{body[:_SHOWN_BODY]}…"}
+    return document
+
+
+def _describe_response(response: Response, entry: Entry, view: _View) -> dict[str, Any]:
+    size = entry.sizes["response"] if response.body else 0
+    return {
+        "status": response.status,
+        "reason": response.reason,
+        "headers": view.pairs(response.headers),
+        "body": view.body(response.body, size, response.headers),
+    }
+
+
+def _describe_change(change: Change, view: _View) -> dict[str, Any]:
+    return {
+        "rule": change.rule,
+        "station": change.station,
+        "path": [view.mask(step) if isinstance(step, str) else step for step in change.path],
+        "loses": change.loses,
+        "values": mask_json(dict(change.values), view.mask),
+    }
+
+
+def _describe_log(entry: Entry, mask: Mask) -> list[dict[str, Any]]:
+    return [
+        {
+            "phase": line.phase,
+            "ms": round((line.time - entry.began) * 1000, 1),
+            "text": mask(line.data.decode("utf-8", "backslashreplace").rstrip("\r\n")),
+            "lost": line.size - len(line.data),
+        }
+        for line in list(entry.lines)
+    ]
+
+
+def _describe_timeline(entry: Entry, exchange: Exchange) -> list[dict[str, Any]]:
+    """What happened when, in milliseconds since the request came: ``name``, ``from``, ``to``.
+
+    ``frozen`` is before the request, ``wait`` is for a free instance, ``background`` is after the app's response.
+    """
+    reply = exchange.reply
+    if reply is None:
+        return []
+    spans: list[dict[str, Any]] = [
+        {"name": name, "from": _since(entry, began), "to": _since(entry, ended)} for name, began, ended in reply.spans
+    ]
+    background = (reply.report or {}).get("background")
+    if background is not None and spans and background * 1000 > _NOTABLE:
+        handler = spans[-1]
+        middle = round(handler["to"] - background * 1000, 2)
+        spans.append({"name": "background", "from": middle, "to": handler["to"]})
+        handler["to"] = middle
+    return spans
+
+
+_NOTABLE = 1.0  # milliseconds
+
+
+def find_freeze(entry: Entry, entries: list[Entry], instance: AnyInstance | None) -> dict[str, Any] | None:
+    """How the instance stood still after ``entry``, as a span whose ``to`` is None while it lasts, or None.
+
+    ``entries`` are all that are kept, ``instance`` is that of ``entry``.
+    """
+    reply = entry.exchange.reply if entry.exchange is not None else None
+    if reply is None or not reply.spans:
+        return None
+    done = reply.spans[-1][2]
+    for later in entries:
+        other = later.exchange.reply if later.exchange is not None else None
+        if other is not None and other.instance_id == reply.instance_id:
+            for name, began, ended in other.spans:
+                if name == "frozen" and began >= done:
+                    return {"name": "freeze", "from": _since(entry, began), "to": _since(entry, ended)}
+    if instance is not None and instance.vitals.state == "frozen" and instance.vitals.frozen_at >= done:
+        return {"name": "freeze", "from": _since(entry, instance.vitals.frozen_at), "to": None}
+    return None
+
+
+def _since(entry: Entry, moment: float) -> float:
+    return round((moment - entry.began) * 1000, 2)

@@ -1,0 +1,59 @@
+"""The instances, as the inspector's panel shows them: those that live, and the last ones that have ended."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import Any
+
+from ..in_process import LocalInstance
+from ..pool import AnyInstance
+
+_ENDED = 20  # that are remembered
+
+
+class Roster:
+    """Remembers instances. Any thread may call anything."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._instances: list[AnyInstance] = []
+
+    def add(self, instance: AnyInstance) -> None:
+        """A new instance has been made."""
+        with self._lock:
+            ended = [each for each in self._instances if not each.is_alive]
+            forgotten = set(ended[: max(0, len(ended) - _ENDED)])
+            self._instances = [each for each in self._instances if each not in forgotten] + [instance]
+
+    def latest(self) -> AnyInstance | None:
+        """The newest one."""
+        with self._lock:
+            return self._instances[-1] if self._instances else None
+
+    def find(self, instance_id: str) -> AnyInstance | None:
+        """The newest one with this id: in this process all have the same."""
+        with self._lock:
+            return next((each for each in reversed(self._instances) if each.id == instance_id), None)
+
+    def describe(self) -> list[dict[str, Any]]:
+        """All of them as JSON, newest first; times are seconds since 1970, sizes bytes (0 where they are not known)."""
+        with self._lock:
+            instances = self._instances[::-1]
+        return [_describe(each) for each in instances]
+
+
+def _describe(instance: AnyInstance) -> dict[str, Any]:
+    vitals = instance.vitals
+    held = instance.held_bytes() if instance.is_alive else 0
+    has_died = held == 0 and sys.platform == "linux" and not isinstance(instance, LocalInstance)
+    return {
+        "id": instance.id,
+        "state": "ended" if not instance.is_alive or has_died else vitals.state,
+        "requests": vitals.requests,
+        "held": held,
+        "peak": instance.peak_bytes() if held else 0,
+        "began": vitals.began,
+        "ended": vitals.ended,
+        "reason": vitals.end_reason,
+    }

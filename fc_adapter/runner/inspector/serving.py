@@ -1,0 +1,71 @@
+"""The inspector on a port of its own, always on loopback."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import Any
+
+from ..function import Function
+from ..instance import CAN_FREEZE
+from ..server import HTTPServer, QuietRequestHandler
+from ..serving import LocalPlatform
+from .app import App
+from .history import History
+from .roster import Roster
+
+HOST = "127.0.0.1"
+
+
+class Inspector:
+    """Remembers invocations from the start, and serves its page once ``serve`` is called.
+
+    ``watch`` holds what a LocalPlatform is to be made with. ``limit`` is how many invocations are kept.
+    """
+
+    def __init__(self, *, limit: int) -> None:
+        self._history = History(limit)
+        self._roster = Roster()
+        self._app: App | None = None
+        self._server: HTTPServer | None = None
+        self.log = self._history.log
+        self.observe = self._history.end
+        self.watch: dict[str, Any] = {"begin": self._history.begin, "made": self._roster.add, "probe": True}
+
+    def serve(self, port: int, platform: LocalPlatform, function: Function, *, custom_domain: bool) -> str:
+        """Serve the page; return its address. Another port is taken when ``port`` is not free. Raises OSError."""
+        self._app = App(
+            function=function,
+            gateway=platform.gateway,
+            pool=platform.pool,
+            history=self._history,
+            roster=self._roster,
+            url=platform.url,
+            custom_domain=custom_domain,
+            environment={**os.environ, **function.environment},
+            facts={
+                "function": function.label,
+                "runtime": "python" + ".".join(map(str, function.runtime)),
+                "memory": function.memory,
+                "timeout": function.timeout,
+                "url": platform.url,
+                "limit": self._history.limit,
+                "freezes": CAN_FREEZE,
+                "methods": list(function.methods),
+            },
+        )
+        try:
+            self._server = HTTPServer(HOST, port, self._app, request_handler=QuietRequestHandler)
+        except OSError as error:
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise
+            self._server = HTTPServer(HOST, 0, self._app, request_handler=QuietRequestHandler)
+        self._server.start()
+        return f"http://{HOST}:{self._server.port}/"
+
+    def close(self) -> None:
+        """Stop serving, and end the connections of pages that listen."""
+        if self._app is not None:
+            self._app.close()
+        if self._server is not None:
+            self._server.close()

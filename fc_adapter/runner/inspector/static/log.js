@@ -1,0 +1,55 @@
+/** The log of one invocation, and the traceback of a function that failed. */
+
+import { make } from "./dom.js";
+import { number, size } from "./format.js";
+import { text } from "./i18n.js";
+
+const LEVEL = /\[(DEBUG|INFO|WARNING|ERROR|CRITICAL)\]/;
+
+/** @param {Object} detail one invocation, as the runner describes it */
+export function renderLog(detail) {
+  const lines = detail.log;
+  const content = [];
+  let phase = "run";
+  if (detail.lost) content.push(make("p.note", {}, text("lostLines", { count: detail.lost })));
+  for (const line of lines) {
+    if (line.phase !== phase) {
+      if (line.phase !== "run") content.push(make("p.log-phase", {}, text(`phase.${line.phase}`)));
+      phase = line.phase;
+    }
+    content.push(renderLine(line));
+  }
+  if (!lines.length) {
+    content.push(make("p.none", {}, text(detail.instance === "in-process" ? "noLogInProcess" : "noLog")));
+  }
+  return make(
+    "section.log",
+    { "aria-labelledby": "log-title" },
+    make("h3", { id: "log-title" }, text("log"), lines.length > 0 && make("span.muted", {}, ` ${text("lines", { count: lines.length })}`)),
+    make("div.log-lines", { role: "group", "aria-labelledby": "log-title", tabindex: 0 }, content),
+  );
+}
+
+function renderLine(line) {
+  const level = LEVEL.exec(line.text)?.[1] ?? "";
+  const kind = /^FC Invoke (Start|End) RequestId: /.test(line.text) ? "platform" : level.toLowerCase() || "plain";
+  return make(
+    `div.log-line.l-${kind}`,
+    {},
+    make("span.log-ms", {}, `${line.ms < 0 ? "−" : "+"}${number(Math.abs(line.ms))} ms`),
+    make("span.log-text", {}, line.text, line.lost > 0 && make("span.muted", {}, text("lostBytes", { size: size(line.lost) }))),
+  );
+}
+
+/** What went wrong, when the function failed. */
+export function renderError(detail) {
+  if (detail.failure !== "function" || !detail.result) return null;
+  const { errorType, errorMessage } = detail.result.document;
+  return make(
+    "section.error",
+    { "aria-labelledby": "error-title" },
+    make("h3", { id: "error-title" }, errorType ? `${errorType}: ` : "", errorMessage),
+    detail.result.traceback &&
+      make("details", { open: true }, make("summary", {}, text("traceback")), make("pre.text", { tabindex: 0 }, detail.result.traceback)),
+  );
+}

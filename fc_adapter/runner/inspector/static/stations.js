@@ -1,0 +1,187 @@
+/** The four stations of a request's way, with what changed marked where it happened. */
+
+import { renderBody } from "./body.js";
+import { make } from "./dom.js";
+import { size } from "./format.js";
+import { hasText, text } from "./i18n.js";
+import { renderTree } from "./json.js";
+import { status } from "./list.js";
+
+/** Which marks are open: by rule, so that what was closed once stays closed. */
+const closed = new Set();
+const opened = new Set();
+
+/** @param {Object} detail one invocation, as the runner describes it */
+export function renderStations(detail) {
+  const marks = new Marks(detail.changes ?? []);
+  return make(
+    "div.stations",
+    {},
+    station("request", marks, renderRequest(detail, marks)),
+    station("event", marks, renderEvent(detail, marks)),
+    station("result", marks, renderResult(detail, marks)),
+    station("response", marks, renderResponse(detail, marks)),
+  );
+}
+
+function station(name, marks, content) {
+  const count = marks.count(name) + (name === "result" ? marks.count("app") : 0);
+  return make(
+    `section.station.${name}`,
+    { "aria-labelledby": `station-${name}` },
+    make(
+      "header.station-head",
+      {},
+      make("h3", { id: `station-${name}` }, text(`station.${name}`)),
+      make("p", {}, text(`station.${name}.sub`)),
+      count > 0 && make("span.changes", {}, text("changes", { count })),
+    ),
+    make("div.station-body", {}, content),
+  );
+}
+
+function renderRequest(detail, marks) {
+  const request = detail.request;
+  const image = detail.kept.request ? `api/invocations/${encodeURIComponent(detail.id)}/image/request` : "";
+  return [
+    make("p.start-line", {}, make("span.strong", {}, request.method), ` ${request.path}`),
+    request.query.length > 0 && [make("h4", {}, text("query")), pairsTable(request.query, (index) => marks.at("request", ["query", index]))],
+    make("h4", {}, text("headers")),
+    pairsTable(request.headers, (index) => marks.at("request", ["headers", index])),
+    renderBody(request.body, { image }),
+  ];
+}
+
+function renderEvent(detail, marks) {
+  if (!detail.event) return make("p.none", {}, text(detail.status === null ? "stillRunning" : "noEvent"));
+  const { document: event, body } = detail.event;
+  return [
+    renderTree(event, (path) => marks.at("event", path)),
+    body && renderBody(body, { title: text("decodedBody") }),
+  ];
+}
+
+function renderResult(detail, marks) {
+  const result = detail.result;
+  if (!result) return make("p.none", {}, text(detail.status === null ? "stillRunning" : "noResult"));
+  const whole = marks.at("result", []);
+  return [
+    whole.badges.length > 0 && make("p", {}, whole.badges),
+    whole.notes,
+    result.kind === "raw"
+      ? renderBody(result.body, { title: text("value") })
+      : renderTree(result.document, (path) => marks.at("result", path)),
+    result.kind === "envelope" && result.body && renderBody(result.body, { title: text("decodedBody") }),
+    detail.app && renderAnswer(detail.app, marks),
+  ];
+}
+
+function renderAnswer(app, marks) {
+  return make(
+    "details.answer",
+    {},
+    make("summary", {}, text("answer"), make("span.muted", {}, ` ${text("answerHint")}`)),
+    make("p.start-line", {}, status(app.status), ` ${size(app.size)}`),
+    pairsTable(app.headers, (index) => marks.at("app", ["headers", index])),
+  );
+}
+
+function renderResponse(detail, marks) {
+  const response = detail.response;
+  if (!response) return make("p.none", {}, text("stillRunning"));
+  const mark = marks.at("response", ["status"]);
+  const image = detail.kept.response ? `api/invocations/${encodeURIComponent(detail.id)}/image/response` : "";
+  return [
+    make(`p.start-line${mark.classes}`, {}, status(response.status), ` ${response.reason} `, mark.badges),
+    mark.notes,
+    make("h4", {}, text("headers")),
+    pairsTable(response.headers, (index) => marks.at("response", ["headers", index])),
+    renderBody(response.body, { image, marks: marks.at("response", ["body"]) }),
+  ];
+}
+
+/** Names and values as a table. `mark(index)` tells what is marked in a row. */
+function pairsTable(pairs, mark) {
+  if (!pairs.length) return make("p.none", {}, text("noHeaders"));
+  const rows = pairs.map((pair, index) => {
+    const { classes, badges, notes } = mark(index);
+    return make(
+      `tr${classes}`,
+      {},
+      make("th", { scope: "row" }, pair.name),
+      make("td", {}, make("span.pair-value", {}, pair.value), badges.length > 0 && [" ", badges], notes),
+    );
+  });
+  const head = make("thead.hidden", {}, make("tr", {}, make("th", { scope: "col" }, text("name")), make("th", { scope: "col" }, text("value"))));
+  return make("table.pairs", {}, head, make("tbody", {}, rows));
+}
+
+/** What changed, by station and place. */
+class Marks {
+  constructor(changes) {
+    this.places = new Map();
+    this.counts = new Map();
+    this.said = new Set();
+    for (const change of changes) {
+      const place = key(change.station, change.path);
+      this.places.set(place, [...(this.places.get(place) ?? []), change]);
+      this.counts.set(change.station, (this.counts.get(change.station) ?? 0) + 1);
+    }
+  }
+
+  count(name) {
+    return this.counts.get(name) ?? 0;
+  }
+
+  /** The marks at one place: badges to put beside it, and their sentences to put below. */
+  at(name, path) {
+    const changes = this.places.get(key(name, path)) ?? [];
+    const badges = [];
+    const notes = [];
+    let classes = "";
+    for (const change of changes) {
+      const said = key(change.station, [sentence(change)]);
+      const { badge, note } = renderMark(change, !this.said.has(said));
+      this.said.add(said);
+      badges.push(badge);
+      notes.push(note);
+      classes = `.marked.${change.loses ? "loses" : "alters"}`;
+      if (GONE.has(change.rule)) classes += ".is-gone";
+    }
+    return { classes, badges, notes };
+  }
+}
+
+/** Rules after which what they mark is no longer there. */
+const GONE = new Set(["header-dropped", "proto-replaced", "answer-header-dropped", "header-reserved", "header-invalid"]);
+
+let counter = 0;
+
+/** A badge, and the sentence that it opens: what matters is open at first, where it is said the first time. */
+function renderMark(change, isNew) {
+  const isOpen = isNew && (change.loses ? !closed.has(change.rule) : opened.has(change.rule));
+  const id = `note-${(counter += 1)}`;
+  const note = make("p.mark-note", { id, hidden: !isOpen }, sentence(change));
+  const badge = make(
+    `button.mark.${change.loses ? "loses" : "alters"}`,
+    { type: "button", "aria-expanded": String(isOpen), "aria-controls": id, title: sentence(change) },
+    text(`rule.${change.rule}`),
+  );
+  badge.addEventListener("click", () => {
+    note.hidden = !note.hidden;
+    badge.setAttribute("aria-expanded", String(!note.hidden));
+    const [remembered, forgotten] = note.hidden ? [closed, opened] : [opened, closed];
+    remembered.add(change.rule);
+    forgotten.delete(change.rule);
+  });
+  return { badge, note };
+}
+
+function sentence(change) {
+  const says = `says.${change.rule}`;
+  return text(change.values.type === "" && hasText(`${says}.none`) ? `${says}.none` : says, { ...change.values, count: change.values.count });
+}
+
+function key(name, path) {
+  return JSON.stringify([name, ...path]);
+}

@@ -1,0 +1,116 @@
+"""An inspected platform in this process, whose handler is a function of the test's."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import sys
+import time
+
+from fc_adapter.contract.wire import read_request
+from fc_adapter.runner.function import Function
+from fc_adapter.runner.inspector.app import App
+from fc_adapter.runner.inspector.describe import Describer
+from fc_adapter.runner.inspector.history import History
+from fc_adapter.runner.inspector.roster import Roster
+from fc_adapter.runner.serving import LocalPlatform
+from tests.runner.serving import PATIENCE, Answer
+
+JSON_HEADERS = {"Content-Type": "application/json", "X-Fc-Adapter-Inspector": "1"}
+
+
+class Inspected:
+    """A platform that runs ``handler``, its history, and the inspector's app."""
+
+    def __init__(self, handler, *, limit=200, environment=None, secrets=(), custom_domain=False, target=None):
+        self.history = History(limit)
+        self.roster = Roster()
+        self.function = Function(handler=target or handler, runtime=sys.version_info[:2], environment=environment or {})
+        self.platform = LocalPlatform(
+            self.function,
+            port=0,
+            in_process=True,
+            custom_domain=custom_domain,
+            log=self.history.log,
+            observe=self.history.end,
+            begin=self.history.begin,
+            made=self.roster.add,
+            probe=True,
+        )
+        self.describer = Describer(secrets=list(secrets), custom_domain=custom_domain)
+        self.app = App(
+            function=self.function,
+            gateway=self.platform.gateway,
+            pool=self.platform.pool,
+            history=self.history,
+            roster=self.roster,
+            url="http://127.0.0.1:9000",
+            custom_domain=custom_domain,
+            environment=self.function.environment,
+            facts={"url": "http://127.0.0.1:9000"},
+        )
+
+    def send(self, method="GET", target="/", headers=(), body=b"", **options):
+        """Send a request through the gateway; return its entry."""
+        request = read_request(method, target, list(headers), body, scheme="http", client="127.0.0.1", **options)
+        self.platform.gateway.handle(request)
+        return self.last()
+
+    def last(self):
+        return self.history.entries()[-1]
+
+    def describe(self, entry, *, reveal=False):
+        """The description, as the page gets it."""
+        return json.loads(json.dumps(self.describer.describe(entry, reveal=reveal)))
+
+
+@contextlib.contextmanager
+def inspected(handler, **options):
+    """An Inspected for the time of a ``with`` block."""
+    subject = Inspected(handler, **options)
+    try:
+        yield subject
+    finally:
+        subject.platform.close()
+
+
+class Page:
+    """Asks a running inspector what its page would ask. ``url`` is the inspector's."""
+
+    def __init__(self, url):
+        self.host = url.partition("//")[2].rstrip("/")
+
+    def request(self, method="GET", path="/", body=None, headers=None):
+        connection = http.client.HTTPConnection(self.host, timeout=PATIENCE)
+        with contextlib.closing(connection):
+            connection.request(method, path, body, headers or {})
+            return Answer(connection.getresponse())
+
+    def get(self, path, **headers):
+        return self.request("GET", path, headers=headers)
+
+    def act(self, path, fields=None, method="POST"):
+        return self.request(method, path, json.dumps(fields or {}), JSON_HEADERS)
+
+    @contextlib.contextmanager
+    def listen(self):
+        """The messages of the live stream, as they come."""
+        connection = http.client.HTTPConnection(self.host, timeout=PATIENCE)
+        with contextlib.closing(connection):
+            connection.request("GET", "/api/live")
+            response = connection.getresponse()
+
+            def messages():
+                end = time.monotonic() + PATIENCE
+                for line in response:
+                    if line.startswith(b"data: "):
+                        yield json.loads(line[6:])
+                    assert time.monotonic() < end, "waited in vain for a message"
+
+            yield messages()
+
+    def summary(self, request_id):
+        """The line of one invocation in the list, or an empty one."""
+        with self.listen() as messages:
+            return {each["id"]: each for each in next(messages)["invocations"]}.get(request_id, {})

@@ -1,0 +1,406 @@
+"""The inspector's page and API: what it serves, what it does, and whom it refuses."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from importlib.resources import files
+
+import pytest
+from werkzeug.test import Client
+
+from fc_adapter.runner.inspector import app as app_module
+from fc_adapter.runner.inspector.history import KEPT
+from tests.runner.inspecting import JSON_HEADERS, inspected
+from tests.runner.serving import wait_until
+from tests.runner.test_inspector_describe import PNG, echo
+
+STATIC = sorted(each.name for each in files("fc_adapter.runner.inspector").joinpath("static").iterdir())
+
+
+@pytest.fixture
+def subject():
+    with inspected(echo, environment={"API_TOKEN": "token-of-the-function"}) as subject:
+        yield subject
+
+
+@pytest.fixture
+def client(subject):
+    return Client(subject.app)
+
+
+def act(client, path, fields=None, *, method="POST", headers=JSON_HEADERS, **options):
+    return client.open(path, method=method, data=json.dumps(fields or {}), headers=headers, **options)
+
+
+# ---- the page --------------------------------------------------------------------------------------------------------
+
+
+def test_page(client):
+    page = client.get("/")
+    assert (page.status_code, page.mimetype) == (200, "text/html")
+    assert page.text.startswith("<!doctype html>")
+    assert "'unsafe" not in page.headers["Content-Security-Policy"]
+    assert page.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+    assert page.headers["X-Content-Type-Options"] == "nosniff"
+    assert page.headers["Cache-Control"] == "no-store"
+    assert page.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
+@pytest.mark.parametrize("name", STATIC)
+def test_files_of_the_page(client, name):
+    answer = client.get(f"/static/{name}")
+    assert answer.status_code == 200
+    assert (
+        answer.mimetype
+        == {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}[
+            name.rpartition(".")[2]
+        ]
+    )
+    assert "Content-Security-Policy" in answer.headers
+
+
+def test_page_asks_nobody_else_for_anything_and_has_nothing_inline():
+    for name in STATIC:
+        source = files("fc_adapter.runner.inspector").joinpath("static", name).read_text(encoding="utf-8")
+        addresses = source.replace("http://www.w3.org/2000/svg", "")
+        assert "http:" not in addresses
+        assert "https:" not in addresses
+        assert not {"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("} & set(source.split("."))
+        if name.endswith(".html"):
+            assert "style=" not in source
+            assert "<style" not in source
+            assert source.count("<script") == source.count('<script type="module" src="static/')
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/nothing",
+        "/static/none.js",
+        "/static/../app.py",
+        "/static/%2e%2e%2fapp.py",
+        "/api/invocations/none",
+        "/api/none",
+    ],
+)
+def test_what_there_is_not(client, path):
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert "Content-Security-Policy" in answer.headers
+
+
+def test_wrong_methods(client):
+    assert client.post("/").status_code == 405
+    assert client.get("/api/requests").status_code == 405
+
+
+# ---- who is refused --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:9001", "127.0.0.1.evil.example", "10.0.0.1", "", "[", "localhost.evil"]
+)
+def test_other_names_of_this_machine(client, host):
+    for path in ("/", "/api/live", "/static/main.js"):
+        answer = client.get(path, headers={"Host": host})
+        assert answer.status_code == 403
+    assert "this machine's own addresses" in answer.json["error"]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:9001", "localhost:9001", "LOCALHOST", "[::1]:9001"])
+def test_own_names_of_this_machine(client, host):
+    assert client.get("/", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "http://127.0.0.1:9001"}, 404),
+        ({"Origin": "http://127.0.0.1:9001", "Sec-Fetch-Site": "same-origin"}, 404),
+        ({"Sec-Fetch-Site": "none"}, 404),
+        ({"Origin": "http://127.0.0.1:3000"}, 403),
+        ({"Origin": "https://127.0.0.1:9001"}, 403),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}, 403),
+    ],
+)
+def test_other_origins(client, headers, status):
+    answer = client.get("/api/invocations/none", headers={"Host": "127.0.0.1:9001", **headers})
+    assert answer.status_code == status
+
+
+def test_link_on_another_site_opens_the_page_and_no_more(client):
+    headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    assert client.get("/", headers=headers).status_code == 200
+    assert client.get("/", headers={"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/api/requests"),
+        ("POST", "/api/invocations/none/again"),
+        ("DELETE", "/api/invocations"),
+        ("POST", "/api/instances/none/end"),
+    ],
+)
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Content-Type": "application/json"},
+        {"X-Fc-Adapter-Inspector": "1"},
+        {**JSON_HEADERS, "Content-Type": "text/plain"},
+        {**JSON_HEADERS, "Origin": "http://evil.example"},
+        {**JSON_HEADERS, "Host": "evil.example"},
+    ],
+)
+def test_actions_that_are_not_the_page_s(subject, client, method, path, headers):
+    assert act(client, path, method=method, headers=headers).status_code == 403
+    assert subject.history.entries() == []
+
+
+# ---- invocations -----------------------------------------------------------------------------------------------------
+
+
+def test_detail(subject, client):
+    entry = subject.send(headers=[("Authorization", "Bearer secret-of-mine")])
+    detail = client.get(f"/api/invocations/{entry.request_id}")
+    assert detail.json["id"] == entry.request_id
+    assert detail.json["timeline"][-1]["name"] == "handler"
+    assert "secret-of-mine" not in detail.text
+    assert "secret-of-mine" in client.get(f"/api/invocations/{entry.request_id}?reveal=1").text
+
+
+def test_detail_of_one_that_was_refused_and_of_one_that_runs(subject, client):
+    entry = subject.send("TRACE")
+    assert client.get(f"/api/invocations/{entry.request_id}").json["failure"] == "refused"
+    subject.history.begin(entry.request, "1-running")
+    assert client.get("/api/invocations/1-running").json["status"] is None
+
+
+def test_detail_of_one_whose_instance_stands_still(subject, client):
+    entry = subject.send()
+    vitals = subject.roster.find("in-process").vitals
+    vitals.state, vitals.frozen_at = "frozen", entry.began + 99
+    detail = client.get(f"/api/invocations/{entry.request_id}").json
+    assert detail["timeline"][-1] == {"name": "freeze", "from": 99_000, "to": None}
+
+
+def test_credentials_of_the_function_s_environment(subject, client):
+    entry = subject.send(target="/token-of-the-function", headers=[("X-A", "token-of-the-function")])
+    for query in ("", "?reveal=1"):
+        assert "token-of-the-function" not in client.get(f"/api/invocations/{entry.request_id}{query}").text
+
+
+def test_images(subject, client):
+    headers = [("Content-Type", "text/html")]
+    entry = subject.send("POST", "/", headers, PNG)
+    image = client.get(f"/api/invocations/{entry.request_id}/image/request")
+    assert (image.data, image.mimetype) == (PNG, "image/png")
+    assert "Content-Security-Policy" in image.headers
+    for station in ("response", "event", "nothing"):
+        assert client.get(f"/api/invocations/{entry.request_id}/image/{station}").status_code == 404
+    large = subject.send("POST", "/", headers, PNG + b"x" * KEPT)
+    assert client.get(f"/api/invocations/{large.request_id}/image/request").status_code == 404
+    subject.history.begin(entry.request, "1-running")
+    assert client.get("/api/invocations/1-running/image/response").status_code == 404
+    svg = subject.send("POST", "/", [("Content-Type", "image/svg+xml")], b"<svg onload='alert(1)'/>")
+    assert client.get(f"/api/invocations/{svg.request_id}/image/request").status_code == 404
+
+
+def test_snippets(subject, client):
+    entry = subject.send("POST", "/", [("Host", "a")], b"x")
+    path = f"/api/invocations/{entry.request_id}"
+    curl = client.get(f"{path}/curl")
+    assert (curl.mimetype, curl.text.split()[0]) == ("text/plain", "curl")
+    assert "http://127.0.0.1:9000/" in curl.text
+    assert "SimpleNamespace" in client.get(f"{path}/test").text  # a plain handler gets a context
+    event = client.get(f"{path}/event")
+    assert (event.mimetype, json.loads(event.data)) == ("text/plain", entry.exchange.event)
+    saved = client.get(f"{path}/event?save=1")
+    assert (saved.mimetype, saved.data) == ("application/json", event.data)
+    assert saved.headers["Content-Disposition"] == f"attachment; filename=event-{entry.request_id}.json"
+    assert client.get(f"{path}/other").status_code == 404
+
+
+def test_snippet_before_there_was_an_instance(subject, client, monkeypatch):
+    entry = subject.send()
+    monkeypatch.setattr(subject.roster, "latest", lambda: None)
+    assert "SimpleNamespace" not in client.get(f"/api/invocations/{entry.request_id}/test").text
+
+
+def test_snippets_that_cannot_be_had(subject, client):
+    entry = subject.send("TRACE")
+    answer = client.get(f"/api/invocations/{entry.request_id}/event")
+    assert (answer.status_code, answer.json) == (409, {"error": "no-event"})
+
+
+# ---- actions ---------------------------------------------------------------------------------------------------------
+
+
+def replayed(subject, answer):
+    """The entry of what an action has sent."""
+    assert answer.status_code == 202
+    wait_until(lambda: (subject.history.find(answer.json["id"]) or subject.last()).exchange)
+    return wait_until(lambda: subject.history.find(answer.json["id"]))
+
+
+def test_send_again(subject, client):
+    entry = subject.send("POST", "/a?b=c", [("X-A", "1"), ("Authorization", "Bearer secret-of-mine")], b"\xff\0")
+    again = replayed(subject, act(client, f"/api/invocations/{entry.request_id}/again"))
+    wait_until(lambda: again.exchange)
+    assert again.origin == entry.request_id
+    assert again.exchange.request == entry.exchange.request
+    assert again.exchange.response.body == entry.exchange.response.body
+
+
+def test_send_again_what_is_not_whole(subject, client):
+    entry = subject.send("POST", "/", [], b"x" * (KEPT + 1))
+    answer = act(client, f"/api/invocations/{entry.request_id}/again")
+    assert (answer.status_code, answer.json) == (409, {"error": "cut"})
+    assert act(client, "/api/invocations/none/again").status_code == 404
+
+
+def test_edit_and_send(subject, client):
+    headers = [("X-A", "1"), ("Authorization", "Bearer secret-of-mine"), ("Cookie", "a=secret-cookie")]
+    entry = subject.send("POST", "/a?b=c", headers, "你".encode())
+    path = f"/api/invocations/{entry.request_id}/request"
+    fields = client.get(path).json
+    assert fields == {
+        "method": "POST",
+        "target": "/a?b=c",
+        "headers": [["X-A", "1"], ["Authorization", "Bearer •••"], ["Cookie", "a=•••"]],
+        "body": {"text": "你"},
+    }
+    assert client.get(f"{path}?reveal=1").json["headers"][1] == ["Authorization", "Bearer secret-of-mine"]
+    fields["headers"][0][1] = "2"
+    fields["headers"][2][1] = "a=other"
+    fields.update(method="PUT", target="/z?y=x", body={"text": "好"}, origin=entry.request_id)
+    sent = replayed(subject, act(client, "/api/requests", fields))
+    assert (sent.origin, sent.request.method, sent.request.raw_path) == (entry.request_id, "PUT", "/z")
+    assert sent.request.query_string == "y=x"
+    assert sent.request.body == "好".encode()
+    assert dict(sent.request.headers) == {
+        "X-A": "2",
+        "Authorization": "Bearer secret-of-mine",
+        "Cookie": "a=other",
+        "Content-Length": "3",
+    }
+
+
+def test_edit_binary(subject, client):
+    entry = subject.send("POST", "/", [], b"\xff\0")
+    fields = client.get(f"/api/invocations/{entry.request_id}/request").json
+    assert fields["body"] == {"base64": base64.b64encode(b"\xff\0").decode()}
+    sent = replayed(subject, act(client, "/api/requests", {**fields, "origin": entry.request_id}))
+    assert sent.request.body == b"\xff\0"
+
+
+def test_new_request(subject, client):
+    fields = {"method": "GET", "target": "http://shop.example/x", "headers": [["X-A", "1"]], "body": {"text": ""}}
+    sent = replayed(subject, act(client, "/api/requests", {**fields, "origin": None}))
+    assert (sent.origin, sent.request.server[0]) == ("", "shop.example")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"method": "G E T"}, "'G E T' is not an HTTP method"),
+        ({"target": "x"}, "the target must begin with /, got 'x'"),
+        ({"target": "http://[/"}, "IPv6"),
+        ({"headers": [["a b", "c"]]}, "is not an HTTP header"),
+        ({"headers": [["X-A", "c\nX-B: d"]]}, "is not an HTTP header"),
+        ({"headers": ["x"]}, "unpack"),
+        ({"headers": 1}, "iterable"),
+        ({"body": {"base64": "?"}}, "base64"),
+        ({"body": {}}, "text"),
+        ({"body": None}, "NoneType"),
+        ({"body": {"text": 1}}, "encode"),
+    ],
+)
+def test_malformed_requests_say_why(subject, client, change, reason):
+    fields = {"method": "GET", "target": "/", "headers": [], "body": {"text": ""}, "origin": None}
+    answer = act(client, "/api/requests", {**fields, **change})
+    assert answer.status_code == 400
+    assert reason in answer.json["error"]
+    assert subject.history.entries() == []
+
+
+@pytest.mark.parametrize("data", ["", "{", "[]", "1"])
+def test_malformed_actions(client, data):
+    assert client.post("/api/requests", data=data, headers=JSON_HEADERS).status_code == 400
+
+
+def test_requests_that_are_too_large(client, monkeypatch):
+    monkeypatch.setattr(app_module, "_REQUEST_BYTES", 100)
+    assert act(client, "/api/requests", {"body": "x" * 200}).status_code == 413
+
+
+def test_clear(subject, client):
+    subject.send()
+    assert act(client, "/api/invocations", method="DELETE").status_code == 200
+    assert subject.history.entries() == []
+
+
+def test_end_an_instance(subject, client):
+    subject.send()
+    instance = subject.roster.latest()
+    assert act(client, "/api/instances/in-process/end").status_code == 200
+    wait_until(lambda: not instance.is_alive)
+    assert (instance.vitals.end_reason, instance.vitals.state) == ("asked", "ended")
+    wait_until(lambda: act(client, "/api/instances/in-process/end").json == {"error": "gone"})
+    assert act(client, "/api/instances/in-process/end").status_code == 409
+    subject.send()
+    assert subject.roster.latest() is not instance
+
+
+# ---- what happens ----------------------------------------------------------------------------------------------------
+
+
+def messages(subject, client):
+    for line in client.get("/api/live").response:
+        text = line.decode()
+        yield json.loads(text[6:]) if text.startswith("data: ") else text
+
+
+def test_live_stream(subject, client):
+    subject.send(target="/first")
+    stream = messages(subject, client)
+    first = next(stream)
+    assert first["facts"] == {"url": "http://127.0.0.1:9000"}
+    assert [each["target"] for each in first["invocations"]] == ["/first"]
+    assert [each["id"] for each in first["instances"]] == ["in-process"]
+    subject.send(target="/second")
+    second = next(stream)
+    assert [each["target"] for each in second["invocations"]] == ["/second"]
+    assert second["numbers"] == [1, 2]
+    assert "facts" not in second
+    subject.history.clear()
+    assert next(stream)["numbers"] == []
+    subject.app.close()
+    assert list(stream) == []
+
+
+def test_live_stream_of_nothing(subject, client, monkeypatch):
+    monkeypatch.setattr(app_module, "_LOOK", 0.001)
+    monkeypatch.setattr(app_module, "_BEAT", 0.0)
+    stream = messages(subject, client)
+    assert next(stream)["invocations"] == []
+    assert next(stream) == ":\n\n"
+    monkeypatch.setattr(app_module, "_BEAT", 1e9)
+    looks = []
+    describe = subject.roster.describe
+    monkeypatch.setattr(subject.roster, "describe", lambda: looks.append(1) or describe())
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(next(stream)))
+    thread.start()
+    wait_until(lambda: len(looks) > 2)
+    subject.send()
+    thread.join(20)
+    assert "invocations" in answers[0] or "instances" in answers[0]
