@@ -41,7 +41,7 @@ SIGNATURES = {
     "fc_adapter.runner:serve": "handler, *, port=0, **options",
     "fc_adapter.runner.serving:LocalPlatform": (
         "function, *, host='127.0.0.1', port=9000, instances=1, freeze=True, in_process=False, custom_domain=False, "
-        "idle_seconds=300.0, log=..., observe=..."
+        "idle_seconds=300.0, log=..., observe=..., begin=..., made=..., probe=False"
     ),
     "fc_adapter.testing:Client": "handler, *, context=None, custom_domain=False",
     "fc_adapter.testing:Client.open": "self, *args, files=None, **kwargs",
@@ -82,7 +82,8 @@ COMMANDS = {
     "replay": f"[-h] [--target TARGET] {FUNCTION_OPTIONS} FILE [FILE ...]",
     "serve": (
         f"[-h] [--host HOST] [--port PORT] {FUNCTION_OPTIONS} [--instances N] [--idle-timeout SECONDS] [--no-freeze] "
-        "[--in-process] [--reload] [--record DIR] [--check PATH] [--custom-domain] [TARGET]"
+        "[--in-process] [--reload] [--record DIR] [--check PATH] [--inspect-port PORT] [--inspect-history N] "
+        "[--no-inspect] [--custom-domain] [TARGET]"
     ),
 }
 LONG_OPTIONS = {"-H": "--header", "-d": "--data", "-h": "--help"}
