@@ -406,7 +406,7 @@ def test_lines_of_the_log():
         subject.history.log("in-process", f"FC Invoke Start RequestId: {entry.request_id}\n".encode())
         subject.history.log("in-process", b"\xff <script>\n")
         subject.history.log("in-process", b"x" * 10_000 + b"\n")
-        described = subject.describe(entry)
+        described = subject.describe(subject.last())
     assert [line["text"][:12] for line in described["log"]][1:] == ["\\xff <script", "x" * 12]
     assert [line["lost"] for line in described["log"]][1:] == [0, 10_001 - 8192]
     assert described["lines"] == 3
@@ -418,7 +418,7 @@ def test_lines_of_the_log():
 def make_entry(*spans, request_id="a", instance="c-1", report=None, seconds=1.0):
     """An entry whose spans are in seconds since its beginning."""
     request = read_request("GET", "/")
-    entry = Entry(1, request, request_id, None)
+    entry = Entry(1, (request, request_id, time.time(), time.perf_counter()), None)
     moments = tuple((name, entry.began + began, entry.began + ended) for name, began, ended in spans)
     reply = Reply("result", b"{}", instance, spans=moments, report=report)
     entry.end(Exchange(request, request_id, Response(200, (), b""), seconds, None, reply), {"result": 2})
@@ -465,7 +465,7 @@ def test_standing_still_afterwards():
     offset = round((later.began - entry.began) * 1000, 2)
     other = make_entry(("frozen", 0.6, 3), instance="c-2")
     before = make_entry(("frozen", -1, 0), ("handler", 0, 0.5))
-    running = Entry(1, read_request("GET", "/"), "r", None)
+    running = Entry(1, (read_request("GET", "/"), "r", 0.0, 0.0), None)
     freeze = find_freeze(entry, [running, before, other, entry, later], None)
     assert freeze["name"] == "freeze"
     assert freeze["from"] == pytest.approx(600 + offset, abs=0.1)

@@ -131,6 +131,29 @@ def test_origin_of_what_the_page_sends():
     assert [run(history, each).origin for each in ("a", "b", "c")] == ["first", "", None]
 
 
+def test_news_that_nobody_asks_for_do_not_pile_up():
+    history = History(3)
+    for number in range(2000):
+        exchange = make_exchange(f"r{number}")
+        history.begin(exchange.request, exchange.request_id)
+        history.log("c-1", f"FC Invoke Start RequestId: r{number}\n".encode())
+        history.log("c-1", b"x\n")
+        history.end(exchange)
+        assert len(history._inbox) <= 1024
+    assert [entry.number for entry in history.entries()] == [1998, 1999, 2000]
+    assert [line.data for line in history.find("r1999").lines][1:] == [b"x\n"]
+    assert len(history._inbox) == 0
+
+
+def test_large_exchanges_do_not_wait_in_the_inbox():
+    history = History(3)
+    exchange = make_exchange("a", response=b"x" * 20_000)
+    history.begin(exchange.request, "a")
+    assert len(history._inbox) == 1
+    history.end(exchange)
+    assert len(history._inbox) == 0
+
+
 def test_waiting_for_what_happens():
     history = History(9)
     assert history.wait(0, 0.001) == 0
@@ -155,6 +178,7 @@ def test_waiting_for_what_happens():
 def log(history, *lines, instance="c-1"):
     for line in lines:
         history.log(instance, f"{line}\n".encode())
+    history.entries()
 
 
 def logged(entry):

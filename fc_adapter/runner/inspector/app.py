@@ -50,7 +50,8 @@ _HEADERS = {
 _HOSTS = {"127.0.0.1", "localhost", "::1"}
 _OWN_HEADER = "X-Fc-Adapter-Inspector"  # Another origin's page cannot send it without being allowed to first.
 _REQUEST_BYTES = 48 * 1024 * 1024  # the largest body that the gateway takes, as Base64 in JSON
-_BATCH = 0.1  # seconds in which what happens is gathered, so that a page is told ten times a second at most
+_BATCH = 0.1  # seconds in which what happens is gathered, so that a page is told ten times a second at most,
+_BREATH = 0.002  # and these for each invocation it was told of, so that a stream of requests leaves room for them
 _LOOK = 1.0  # seconds between two looks at the instances
 _BEAT = 10.0  # seconds after which a page is told that there is nothing, which finds out whether it is still there
 
@@ -161,7 +162,7 @@ class App:
             if message:
                 yield f"data: {json.dumps(message)}\n\n".encode()
                 told = time.monotonic()
-                time.sleep(_BATCH)
+                time.sleep(_BATCH + _BREATH * len(message.get("invocations", ())))
             elif time.monotonic() - told > _BEAT:
                 yield b":\n\n"
                 told = time.monotonic()

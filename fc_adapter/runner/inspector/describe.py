@@ -94,7 +94,8 @@ class Describer:
 
     def summarize(self, entry: Entry) -> dict[str, Any]:
         """One line of the list."""
-        summary: dict[str, Any] = mask_json(summarize(entry), self._mask_environment)
+        summary = summarize(entry)
+        summary["target"] = self._mask_environment(summary["target"])
         return summary
 
     def describe(self, entry: Entry, *, reveal: bool) -> dict[str, Any]:

@@ -1,4 +1,8 @@
-"""The last invocations, in memory. The request path hands over references; only what is large is cut at once."""
+"""The last invocations, in memory.
+
+The request path puts references into an inbox, and that is all, unless a body is large: that is cut at once. Whoever
+wants to know, or the inbox's own bound, makes entries of them.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +24,8 @@ _LOG = 256 * 1024  # bytes of the log of an invocation
 _LINES = 2000
 _EARLY_LINES = 500  # of an instance that has not been called yet
 _INSTANCES = 100  # whose logs are told apart
+_INBOX, _NEWS = 1000, 8  # pieces of news that wait until somebody wants to know: so many, and these for each entry
+_LARGE = 16 * 1024  # bytes of an exchange that does not wait
 
 _MARK = re.compile(rb"FC Invoke (Start|End) RequestId: (\S+)\r?\n")
 
@@ -47,11 +53,10 @@ class Entry:
     - ``cost``: the memory that it takes, roughly, in bytes; ``counted``: what the history has counted of that.
     """
 
-    def __init__(self, number: int, request: Request, request_id: str, origin: str | None) -> None:
+    def __init__(self, number: int, news: _Begun, origin: str | None) -> None:
+        request, request_id, self.at, self.began = news
         self.number = number
         self.version = 0
-        self.at = time.time()
-        self.began = time.perf_counter()
         self.request = request
         self.request_id = request_id
         self.origin = origin
@@ -86,12 +91,34 @@ class Entry:
         self.cost += self._log_bytes - before
 
 
+class _Begun(NamedTuple):
+    request: Request
+    request_id: str
+    at: float
+    began: float
+
+
+class _Ended(NamedTuple):
+    exchange: Exchange
+    sizes: dict[str, int] | None  # where it is cut already
+
+
+class _Logged(NamedTuple):
+    instance_id: str
+    data: bytes
+    size: int
+    time: float
+
+
 class History:
     """Keeps the last ``limit`` invocations, fewer when they are large. Any thread may call anything."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
+        self._inbox: deque[_Begun | _Ended | _Logged] = deque()
+        self._inbox_limit = _NEWS * limit + _INBOX
         self._changed = threading.Condition()
+        self._listeners = 0
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._logs: OrderedDict[str, _InstanceLog] = OrderedDict()
         self._origins: dict[str, str] = {}
@@ -103,39 +130,29 @@ class History:
 
     def begin(self, request: Request, request_id: str) -> None:
         """A request has come."""
-        with self._changed:
-            self._number += 1
-            entry = Entry(self._number, request, request_id, self._origins.pop(request_id, None))
-            self._entries[request_id] = entry
-            self._touch(entry)
+        self._put(_Begun(request, request_id, time.time(), time.perf_counter()))
 
     def end(self, exchange: Exchange) -> None:
         """An exchange is over."""
-        kept, sizes = _cut(exchange)
-        with self._changed:
-            entry = self._entries.get(exchange.request_id)
-            if entry is None:
-                return  # So many came meanwhile that it is kept no longer.
-            entry.end(kept, sizes)
-            if exchange.reply is not None:
-                self._take_early_lines(exchange.reply.instance_id, entry)
-            self._touch(entry)
+        size = len(exchange.request.body) + len(exchange.response.body)
+        if exchange.reply is not None:
+            size += len(exchange.reply.data)
+        if size > _LARGE:
+            self._put(_Ended(*_cut(exchange)))
+            self.find(exchange.request_id)  # so that the inbox holds nothing large
+        else:
+            self._put(_Ended(exchange, None))
 
     def log(self, instance_id: str, data: bytes) -> None:
         """An instance has written a line. Which invocation it belongs to is told by the platform's own marks."""
-        mark = _MARK.fullmatch(data)
-        line = Line("start", time.perf_counter(), data[:_LINE], len(data))
-        with self._changed:
-            log = self._instance_log(instance_id)
-            if mark is not None and mark[1] == b"Start":
-                entry = self._entries.get(mark[2].decode("ascii", "replace"))
-                if entry is not None:
-                    log.begin(entry)
-            log.add(line)
-            if mark is not None and mark[1] == b"End":
-                log.end(mark[2].decode("ascii", "replace"))
-            if log.entry is not None and log.entry.request_id in self._entries:
-                self._touch(log.entry)
+        self._put(_Logged(instance_id, data[:_LINE], len(data), time.perf_counter()))
+
+    def _put(self, news: _Begun | _Ended | _Logged) -> None:
+        self._inbox.append(news)
+        if self._listeners or len(self._inbox) > self._inbox_limit:
+            with self._changed:
+                self._settle()
+                self._changed.notify_all()
 
     # ---- what the page asks ----
 
@@ -147,25 +164,32 @@ class History:
     def find(self, request_id: str) -> Entry | None:
         """The invocation with this id, if it is kept."""
         with self._changed:
+            self._settle()
             return self._entries.get(request_id)
 
     def entries(self) -> list[Entry]:
         """All that are kept, oldest first."""
         with self._changed:
+            self._settle()
             return list(self._entries.values())
 
     def clear(self) -> None:
         """Forget all that are over."""
-        with self._changed:
-            for entry in [entry for entry in self._entries.values() if entry.exchange is not None]:
-                self._forget(entry)
-            self._version += 1
-            self._changed.notify_all()
+        for entry in self.entries():
+            with self._changed:
+                if entry.exchange is not None and entry.request_id in self._entries:
+                    self._forget(entry)
+        self.wake()
 
     def wait(self, version: int, seconds: float) -> int:
         """Wait until there is something newer than ``version``, but no longer than so; return the version there is."""
         with self._changed:
-            self._changed.wait_for(lambda: self._version > version, seconds)
+            self._listeners += 1
+            try:
+                self._settle()
+                self._changed.wait_for(lambda: self._version > version, seconds)
+            finally:
+                self._listeners -= 1
             return self._version
 
     def wake(self) -> None:
@@ -174,15 +198,64 @@ class History:
             self._version += 1
             self._changed.notify_all()
 
+    # ---- what becomes of the news; all of this needs the lock ----
+
+    def _settle(self) -> None:
+        """Make entries of what is in the inbox, passing over invocations that would have to go at once."""
+        news = [self._inbox.popleft() for _ in range(len(self._inbox))]
+        begun = [index for index, each in enumerate(news) if isinstance(each, _Begun)]
+        surplus = len(begun) - self.limit
+        if surplus > 0:
+            self._number += surplus
+            del news[: begun[surplus]]
+        for each in news:
+            if isinstance(each, _Begun):
+                self._take_begin(each)
+            elif isinstance(each, _Ended):
+                self._take_end(each)
+            else:
+                self._take_line(each)
+
+    def _take_begin(self, news: _Begun) -> None:
+        self._number += 1
+        entry = Entry(self._number, news, self._origins.pop(news.request_id, None))
+        self._entries[news.request_id] = entry
+        self._touch(entry)
+
+    def _take_end(self, news: _Ended) -> None:
+        entry = self._entries.get(news.exchange.request_id)
+        if entry is None:
+            return  # So many came meanwhile that it is kept no longer.
+        if news.sizes is None:
+            entry.end(*_cut(news.exchange))
+        else:
+            entry.end(news.exchange, news.sizes)
+        if news.exchange.reply is not None:
+            self._take_early_lines(news.exchange.reply.instance_id, entry)
+        self._touch(entry)
+
+    def _take_line(self, news: _Logged) -> None:
+        line = Line("start", news.time, news.data, news.size)
+        mark = _MARK.fullmatch(line.data) if line.data.startswith(b"FC Invoke ") else None
+        log = self._instance_log(news.instance_id)
+        if mark is not None and mark[1] == b"Start":
+            entry = self._entries.get(mark[2].decode("ascii", "replace"))
+            if entry is not None:
+                log.begin(entry)
+        log.add(line)
+        if mark is not None and mark[1] == b"End":
+            log.end(mark[2].decode("ascii", "replace"))
+        if log.entry is not None and log.entry.request_id in self._entries:
+            self._touch(log.entry)
+
     def _touch(self, entry: Entry) -> None:
-        """Note a change, and let go of what is too much. Needs the lock."""
+        """Note a change, and let go of what is too much."""
         self._version += 1
         entry.version = self._version
         self._cost += entry.cost - entry.counted
         entry.counted = entry.cost
         while len(self._entries) > self.limit or (self._cost > _TOTAL and len(self._entries) > 1):
             self._forget(next(iter(self._entries.values())))
-        self._changed.notify_all()
 
     def _forget(self, entry: Entry) -> None:
         del self._entries[entry.request_id]
