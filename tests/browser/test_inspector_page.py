@@ -223,6 +223,17 @@ def test_log_and_timeline(open_page, server):
     page.wait_for_selector(".legend:has-text('then frozen for')")
 
 
+def test_what_was_opened_stays_open_when_something_changes(open_page, server):
+    page = visit(open_page, server.get("/opened"))
+    page.wait_for_selector(".legend:has-text('frozen since')")
+    page.locator(".answer summary").click()
+    page.locator(".station.event .mark", has_text="added").click()
+    server.get("/next")
+    page.wait_for_selector(".legend:has-text('then frozen for')")
+    assert page.locator(".answer").get_attribute("open") is not None
+    assert page.locator(".station.event .mark-note", has_text="Added by the gateway").is_visible()
+
+
 def test_traceback_of_a_function_error(open_page, server):
     page = visit(open_page, server.get("/raise"))
     error = page.locator(".error")
@@ -277,7 +288,7 @@ def test_send_again(open_page, server):
     page = visit(open_page, answer)
     page.get_by_role("button", name="Send again").click()
     page.wait_for_function("(id) => location.hash.length > 5 && location.hash !== id", arg=f"#{id_of(answer)}")
-    page.wait_for_selector(".detail-facts:has-text('sent again ←')")
+    page.wait_for_selector(".detail-facts .tag:has-text('sent again')")
     page.wait_for_selector(".station.response .status.s2")
     assert page.locator(".row[aria-selected=true] .tag", has_text="sent again").count() == 1
     page.locator(".detail-facts a").click()

@@ -108,7 +108,8 @@ class Page:
                         yield json.loads(line[6:])
                     assert time.monotonic() < end, "waited in vain for a message"
 
-            yield messages()
+            with response:
+                yield messages()
 
     def summary(self, request_id):
         """The line of one invocation in the list, or an empty one."""

@@ -81,6 +81,7 @@ def test_secrets_of_the_environment():
         "MAIL_PWD": "hunter33",
         "DATABASE_URL": "postgres://me:pass%20word@db/x?a=b",
         "PATH": "/usr/bin",
+        "PWD": "/home/me/project",
         "KEYBOARD": "us",
     }
     found = environment_secrets(environment)
@@ -349,6 +350,20 @@ def test_result_that_is_no_envelope():
     with inspected(lambda event, context: {"a": 1}) as subject:
         result = subject.describe(subject.send())["result"]
     assert (result["kind"], result["body"]["text"]) == ("raw", '{"a": 1}')
+
+
+def test_results_that_are_hard_to_show():
+    constant = '{"statusCode": 200, "body": NaN}'
+    infinite = '{"statusCode": 200, "x": 1e999}'
+    deep = '{"statusCode": 200, "body": ' + "[" * 900 + "]" * 900 + "}"
+    with inspected(lambda event, context: json.loads(event)["body"]) as subject:
+        shown = [
+            subject.describe(subject.send("POST", "/", [("Content-Type", "text/plain")], each.encode()))
+            for each in (constant, infinite, deep)
+        ]
+    assert [each["result"]["kind"] for each in shown] == ["raw", "envelope", "raw"]
+    assert shown[1]["result"]["document"]["x"] == "inf"
+    assert "no-envelope" in [change["rule"] for change in shown[0]["changes"]]
 
 
 def test_large_bodies_say_what_is_missing():

@@ -231,13 +231,12 @@ class App:
         return response
 
     def _serve_again(self, request: HTTPRequest, request_id: str) -> HTTPResponse:
-        _check_action(request)
+        _read_action(request)
         entry = self._find(request_id)
         return self._send(repeatable(entry), entry.request_id)
 
     def _serve_send(self, request: HTTPRequest) -> HTTPResponse:
-        _check_action(request)
-        fields = request.get_json()
+        fields = _read_action(request)
         try:
             original = self._history.find(str(fields["origin"]))
             composed = _compose(fields, original.request if original is not None else None)
@@ -246,21 +245,24 @@ class App:
         return self._send(composed, original.request_id if original is not None else "")
 
     def _send(self, request: Request, origin: str) -> HTTPResponse:
-        """Send a request through the gateway; tell its id without waiting for its response."""
+        """Send a request through the gateway; tell its id once it is known, without waiting for its response."""
         request_id = new_request_id()
         self._history.expect(request_id, origin)
         threading.Thread(target=self._gateway.handle, args=(request, request_id), daemon=True).start()
+        version = -1
+        while self._history.find(request_id) is None:
+            version = self._history.wait(version, _LOOK)
         return _json({"id": request_id}, status=202)
 
     def _serve_clear(self, request: HTTPRequest) -> HTTPResponse:
-        _check_action(request)
+        _read_action(request)
         self._history.clear()
         return _json({})
 
     def _serve_end(self, request: HTTPRequest, instance_id: str) -> HTTPResponse:
         """End an instance, once its request is done; ``{"now": true}``: at once."""
-        _check_action(request)
-        if not self._pool.end(instance_id, now=request.get_json().get("now") is True):
+        fields = _read_action(request)
+        if not self._pool.end(instance_id, now=fields.get("now") is True):
             raise Conflict("gone")
         return _json({})
 
@@ -292,10 +294,17 @@ def _host_name(host: str) -> str | None:
         return None
 
 
-def _check_action(request: HTTPRequest) -> None:
-    """Refuse an action that does not come from the page's own script."""
+def _read_action(request: HTTPRequest) -> dict[str, Any]:
+    """What the page's own script wants to be done. Refuses what does not come from it, and what is no JSON object."""
     if request.headers.get(_OWN_HEADER) != "1" or request.mimetype != "application/json":
         raise Forbidden(f"actions need JSON and the header {_OWN_HEADER}: 1")
+    try:
+        fields = json.loads(request.get_data())
+    except (ValueError, RecursionError):
+        fields = None
+    if not isinstance(fields, dict):
+        raise BadRequest("actions need a JSON object")
+    return fields
 
 
 def _compose(fields: dict[str, Any], original: Request | None) -> Request:

@@ -79,10 +79,15 @@ def find_changes(stations: Stations) -> list[Change]:
 def read_envelope(result: bytes) -> dict[str, Any] | None:
     """The result as the platform reads it, or None where it is no envelope but the body itself."""
     try:
-        envelope = json.loads(result)
+        envelope = json.loads(result, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         return None
     return envelope if isinstance(envelope, dict) and "statusCode" in envelope else None
+
+
+def _refuse_constant(name: str) -> None:
+    """NaN and Infinity are Python's, not JSON's."""
+    raise ValueError(f"{name} is not JSON")
 
 
 # ---- request -> event ------------------------------------------------------------------------------------------------

@@ -224,13 +224,13 @@ def _describe_result(reply: Reply, entry: Entry, view: _View) -> dict[str, Any]:
         trace = view.mask(reply.traceback) if reply.traceback else None
         return {"kind": "error", "document": document, "traceback": trace, "size": size}
     envelope = read_envelope(reply.data)
+    try:
+        document = _shorten(mask_json(view.headers_of(envelope), view.mask)) if envelope is not None else None
+    except RecursionError:
+        envelope = document = None
     if envelope is None:
         return {"kind": "raw", "body": view.body(reply.data, size, ()), "size": size}
-    described = {
-        "kind": "envelope",
-        "document": _shorten(mask_json(view.headers_of(envelope), view.mask)),
-        "size": size,
-    }
+    described = {"kind": "envelope", "document": document, "size": size}
     body = envelope.get("body")
     if isinstance(body, str) and len(body) > (0 if _is_base64(envelope) else _SHOWN_BODY):
         data = _decode(body) if _is_base64(envelope) else body.encode("utf-8", "replace")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from math import isfinite
 from typing import Any
 from urllib.parse import quote
 
@@ -12,7 +13,7 @@ MASK = "•••"
 
 _SECRET_HEADERS = {"authorization", "proxy-authorization", "cookie", "set-cookie"}
 _SECRET_NAME = re.compile(
-    r"secret|token|passw(?:or)?d|passphrase|credential|private|api[-_]?key|access[-_]?key|(?:^|[-_])(?:key|pwd|pass|auth)$",
+    r"secret|token|passw(?:or)?d|passphrase|credential|private|api[-_]?key|access[-_]?key|(?:^|[-_])key$|[-_](?:pwd|pass|auth)$",
     re.IGNORECASE,
 )
 # What a URL such as a database's holds between its user's name and its host.
@@ -80,9 +81,11 @@ def masker(secrets: Iterable[str]) -> Callable[[str], str]:
 
 
 def mask_json(value: Any, mask: Callable[[str], str]) -> Any:
-    """``value`` (JSON) with ``mask`` applied to each string in it, names included."""
+    """``value`` (JSON) with ``mask`` applied to each string, names included. Numbers that JSON lacks become text."""
     if isinstance(value, str):
         return mask(value)
+    if isinstance(value, float) and not isfinite(value):
+        return str(value)
     if isinstance(value, list):
         return [mask_json(each, mask) for each in value]
     if isinstance(value, dict):

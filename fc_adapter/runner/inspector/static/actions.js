@@ -1,7 +1,7 @@
 /** What can be done with an invocation: send it again, change it, take it along. */
 
 import { byId, make, replace } from "./dom.js";
-import { hasText, text } from "./i18n.js";
+import { text, textOr } from "./i18n.js";
 import { act, ask, Refusal } from "./live.js";
 
 const SHOWN = 2500; // milliseconds of a short message
@@ -19,10 +19,7 @@ export class Actions {
   /** The buttons for one invocation. Those that cannot work say why. */
   buttons(detail) {
     const path = `invocations/${encodeURIComponent(detail.id)}`;
-    const isMalformed = detail.method === "-";
-    const whole = isMalformed ? "malformed" : detail.kept.request ? "" : "cut";
-    const event = detail.event ? (detail.kept.event ? "" : "cut") : detail.status === null ? "running" : "no-event";
-    const test = whole || (detail.status === null ? "running" : !detail.event && detail.status !== 400 ? "refused" : "");
+    const { whole, event, test } = findObstacles(detail);
     return [
       button("sendAgain", whole, () => this.send(`${path}/again`)),
       button("editAndSend", whole, () => this.edit(path, detail)),
@@ -31,7 +28,11 @@ export class Actions {
       button("copyEvent", event, () => copyFrom(`${path}/event`)),
       event
         ? button("saveEvent", event)
-        : make("a.button", { href: `api/${path}/event?save=1`, download: `event-${detail.id}.json`, "data-focus": "saveEvent" }, text("saveEvent")),
+        : make(
+            "a.button",
+            { href: `api/${path}/event?save=1`, download: `event-${detail.id}.json`, "data-focus": "saveEvent" },
+            text("saveEvent"),
+          ),
     ];
   }
 
@@ -54,30 +55,44 @@ export class Actions {
 
   /** Write a request and send it. */
   composeNew() {
-    this.compose(text("composeTitle"), { method: "GET", target: "/", headers: [["Accept", "*/*"]], body: { text: "" } }, null);
+    const empty = { method: "GET", target: "/", headers: [["Accept", "*/*"]], body: { text: "" } };
+    this.compose(text("composeTitle"), empty, null);
   }
 
   compose(title, request, origin) {
-    const methods = make("datalist", { id: "methods" }, this.live.facts.methods.map((each) => make("option", { value: each })));
-    const method = make("input", { id: "compose-method", value: request.method, list: "methods", required: true, autocomplete: "off", spellcheck: "false" });
-    const target = make("input", { id: "compose-target", value: request.target, required: true, autocomplete: "off", spellcheck: "false" });
-    const headers = make("textarea", { id: "compose-headers", rows: 8, spellcheck: "false", "aria-describedby": "compose-hint" });
+    const plain = { required: true, autocomplete: "off", spellcheck: "false" };
+    const methods = this.live.facts.methods.map((each) => make("option", { value: each }));
+    const method = make("input", { ...plain, id: "compose-method", value: request.method, list: "compose-methods" });
+    const target = make("input", { ...plain, id: "compose-target", value: request.target });
+    const area = { rows: 8, spellcheck: "false" };
+    const headers = make("textarea", { ...area, id: "compose-headers", "aria-describedby": "compose-hint" });
     headers.value = request.headers.map(([name, value]) => `${name}: ${value}`).join("\n");
-    const body = make("textarea", { id: "compose-body", rows: 8, spellcheck: "false" });
+    const body = make("textarea", { ...area, id: "compose-body" });
     const isBase64 = "base64" in request.body;
     body.value = isBase64 ? request.body.base64 : request.body.text;
-    const kind = make("select", { id: "compose-kind" }, make("option", { value: "text" }, text("bodyText")), make("option", { value: "base64", selected: isBase64 }, text("bodyBase64")));
+    const kind = make(
+      "select",
+      { id: "compose-kind" },
+      make("option", { value: "text" }, text("bodyText")),
+      make("option", { value: "base64", selected: isBase64 }, text("bodyBase64")),
+    );
     const problem = make("p.problem", { role: "alert" });
     const form = make(
       "form.compose",
       { method: "dialog" },
       make("h2", { id: "dialog-title" }, title),
-      make("div.compose-line", {}, field(text("method"), method), field(text("path"), target), methods),
+      make("div.compose-line", {}, field(text("method"), method), field(text("path"), target)),
+      make("datalist", { id: "compose-methods" }, methods),
       field(text("headers"), headers),
       make("p.hint", { id: "compose-hint" }, text("headersHint")),
       make("div.compose-body", {}, field(text("body"), body), field(text("bodyAs"), kind)),
       problem,
-      make("div.dialog-actions", {}, make("button", { type: "button", onclick: closeDialog }, text("cancel")), make("button.primary", { type: "submit" }, text("send"))),
+      make(
+        "div.dialog-actions",
+        {},
+        make("button", { type: "button", onclick: closeDialog }, text("cancel")),
+        make("button.primary", { type: "submit" }, text("send")),
+      ),
     );
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
@@ -100,6 +115,15 @@ export class Actions {
     openDialog(form);
     (origin === null ? target : body).focus();
   }
+}
+
+/** Why the request cannot be sent, the event not be had, and no test be made: `""` where they can. */
+function findObstacles(detail) {
+  const isRunning = detail.status === null;
+  const whole = detail.method === "-" ? "malformed" : detail.kept.request ? "" : "cut";
+  if (detail.event) return { whole, event: detail.kept.event ? "" : "cut", test: whole };
+  if (isRunning) return { whole, event: "running", test: "running" };
+  return { whole, event: "no-event", test: whole || (detail.status === 400 ? "" : "refused") };
 }
 
 function field(label, control) {
@@ -173,7 +197,7 @@ export async function attempt(action) {
 }
 
 function reasonOf(error) {
-  return hasText(`why.${error.message}`) ? text(`why.${error.message}`) : error.message;
+  return textOr(`why.${error.message}`, error.message);
 }
 
 let timer = null;

@@ -18,7 +18,13 @@ export function renderBody(body, { title = text("body"), image = "", marks = nul
   if (body.type) facts.push(body.type);
   if (body.charset && body.charset !== "utf-8") facts.push(body.charset);
   if (body.inflated) facts.push(text("bodyInflated", { encoding: body.inflated }));
-  const head = make("div.body-head", {}, make("h4", {}, title), make("span.body-facts", {}, facts.join(" · ")), marks?.badges);
+  const head = make(
+    "div.body-head",
+    {},
+    make("h4", {}, title),
+    make("span.body-facts", {}, facts.join(" · ")),
+    marks?.badges,
+  );
   const place = make(`div.body${marks?.classes ?? ""}`, {}, head, marks?.notes);
   if (body.kind === "empty") {
     place.append(make("p.none", {}, text("emptyBody")));
@@ -41,8 +47,9 @@ function renderContent(body, image, head) {
 
 function renderJson(source, head) {
   const place = make("div");
-  const show = (isPretty) =>
-    replace(place, isPretty ? renderLong(source, (shown) => colour(layOut(shown))) : renderLong(source, (shown) => [shown]));
+  const show = (isPretty) => {
+    replace(place, renderLong(source, (shown) => (isPretty ? colour(layOut(shown)) : [shown])));
+  };
   const button = make("button.quiet", { type: "button", "aria-pressed": "false" }, text("raw"));
   button.addEventListener("click", () => {
     const isRaw = button.getAttribute("aria-pressed") !== "true";
@@ -71,17 +78,14 @@ function renderLong(source, render) {
 }
 
 function renderFields(fields) {
-  const rows = fields.map((field) =>
-    make(
-      "tr",
-      {},
-      make("th", { scope: "row" }, field.name),
-      "filename" in field
-        ? make("td", {}, make("span.strong", {}, field.filename), ` · ${[field.type, size(field.size)].filter(Boolean).join(" · ")}`)
-        : make("td", {}, field.value),
-    ),
-  );
+  const rows = fields.map((field) => make("tr", {}, make("th", { scope: "row" }, field.name), renderField(field)));
   return make("table.pairs", {}, make("tbody", {}, rows));
+}
+
+function renderField(field) {
+  if (!("filename" in field)) return make("td", {}, field.value);
+  const facts = [field.type, size(field.size)].filter(Boolean);
+  return make("td", {}, make("span.strong", {}, field.filename), ` · ${facts.join(" · ")}`);
 }
 
 function renderImage(body, image) {

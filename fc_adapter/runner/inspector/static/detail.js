@@ -4,7 +4,7 @@ import { Actions } from "./actions.js";
 import { byId, make, replace } from "./dom.js";
 import { duration, fullTime, timeOfDay } from "./format.js";
 import { text } from "./i18n.js";
-import { status } from "./list.js";
+import { renderTags, status } from "./list.js";
 import { ask, Refusal } from "./live.js";
 import { renderError, renderLog } from "./log.js";
 import { renderStations } from "./stations.js";
@@ -24,6 +24,7 @@ export class Detail {
     this.version = null;
     this.reveal = false;
     this.request = null;
+    this.sections = {};
     live.listen((kinds) => {
       if (kinds.has("invocations")) this.update();
       if (kinds.has("instances") && this.isFrozen()) this.load();
@@ -36,6 +37,7 @@ export class Detail {
     this.id = id;
     this.version = null;
     this.data = null;
+    this.sections = {};
     this.reveal = false;
     this.request?.abort();
     if (id === null) this.showNothing();
@@ -62,7 +64,8 @@ export class Detail {
     const request = (this.request = new AbortController());
     const id = this.id;
     try {
-      const answer = await ask(`invocations/${encodeURIComponent(id)}${this.reveal ? "?reveal=1" : ""}`, { signal: request.signal });
+      const path = `invocations/${encodeURIComponent(id)}${this.reveal ? "?reveal=1" : ""}`;
+      const answer = await ask(path, { signal: request.signal });
       const data = await answer.json();
       if (request !== this.request) return;
       this.version = data.version;
@@ -77,35 +80,50 @@ export class Detail {
     }
   }
 
+  /** Show what has changed, and leave alone what has not: people have opened and scrolled it. */
   render() {
-    const scroll = this.place.scrollTop;
-    const focus = document.activeElement?.dataset?.focus;
     const detail = this.data;
-    replace(
-      this.place,
-      this.head(detail),
-      renderError(detail),
-      detail.timeline?.length > 0 && renderTimeline(detail),
-      renderStations(detail),
-      renderLog(detail),
-    );
-    this.place.scrollTop = scroll;
-    if (focus) this.place.querySelector(`[data-focus="${focus}"]`)?.focus();
+    const { log, lost, lines, version, timeline, ...rest } = detail;
+    const parts = {
+      head: [rest, () => this.head(detail)],
+      error: [rest.result, () => renderError(detail)],
+      timeline: [[timeline, rest.ms], () => renderTimeline(detail)],
+      stations: [rest, () => renderStations(detail)],
+      log: [[log, lost], () => renderLog(detail)],
+    };
+    const focus = document.activeElement?.dataset?.focus;
+    const scroll = readLogScroll(this.sections.log?.element);
+    const before = this.sections;
+    this.sections = {};
+    for (const [name, [basis, build]] of Object.entries(parts)) {
+      const state = JSON.stringify([detail.id, basis]);
+      this.sections[name] = before[name]?.state === state ? before[name] : { state, element: build() };
+    }
+    this.place.scrollTop = before.head ? this.place.scrollTop : 0;
+    arrange(this.place, Object.values(this.sections).map((section) => section.element).filter(Boolean));
+    if (this.sections.log !== before.log) scroll(this.sections.log.element);
+    if (focus) this.place.querySelector(`[data-focus="${CSS.escape(focus)}"]`)?.focus();
   }
 
   head(detail) {
-    const target = detail.request.path + (detail.target.includes("?") ? detail.target.slice(detail.target.indexOf("?")) : "");
+    const query = detail.target.includes("?") ? detail.target.slice(detail.target.indexOf("?")) : "";
+    const title = make(
+      "h2",
+      {},
+      make("span.row-method", {}, detail.method),
+      " ",
+      make("span.target", {}, detail.request.path, query),
+      " ",
+      status(detail.status),
+    );
+    const back = { type: "button", onclick: this.navigation.back, "data-focus": "back", "aria-label": text("back") };
+    const buttons = [this.actions.buttons(detail), this.revealButton(detail)];
     return make(
       "header.detail-head",
       {},
-      make("button.back", { type: "button", onclick: this.navigation.back, "data-focus": "back" }, "←", make("span.hidden", {}, text("back"))),
-      make(
-        "div.detail-title",
-        {},
-        make("h2", { id: "detail-title", tabindex: -1 }, make("span.row-method", {}, detail.method), " ", make("span.target", {}, target), " ", status(detail.status)),
-        make("p.detail-facts", {}, this.facts(detail)),
-      ),
-      make("div.actions", { role: "toolbar", "aria-label": text("invocation") }, this.actions.buttons(detail), this.revealButton(detail)),
+      make("button.back", back, "←"),
+      make("div.detail-title", {}, title, make("p.detail-facts", {}, this.facts(detail))),
+      make("div.actions", { role: "group", "aria-label": text("actions") }, buttons),
     );
   }
 
@@ -114,16 +132,8 @@ export class Detail {
     return [
       make("span", { title: fullTime(detail.at) }, timeOfDay(detail.at)),
       make("span", {}, detail.status === null ? text("running") : duration(detail.ms)),
-      detail.cold !== null && detail.cold !== undefined && make("span.tag.cold", {}, text("coldFor", { time: duration(detail.cold) })),
-      detail.init && make("span.tag.cold", {}, text("initFor", { time: duration(detail.init) })),
-      detail.failure === "function" && make("span.tag.bad", {}, text("functionError")),
-      detail.failure === "refused" && make("span.tag.warn", {}, text("refused")),
-      detail.async && make("span.tag.plain", {}, text("async")),
-      detail.origin &&
-        (origin
-          ? make("a.tag.plain", { href: `#${origin.id}` }, `${text("replayed")} ← ${timeOfDay(origin.at)}`)
-          : make("span.tag.plain", {}, text("replayed"))),
-      detail.origin === "" && make("span.tag.plain", {}, text("composed")),
+      renderTags(detail),
+      origin && make("a", { href: `#${origin.id}` }, `← ${timeOfDay(origin.at)}`),
       detail.instance && make("span.mono", {}, detail.instance),
       make("span.mono.id", {}, detail.id),
     ];
@@ -148,7 +158,9 @@ export class Detail {
   }
 
   showNothing() {
-    const key = (name, label) => make("li", {}, make("kbd", {}, name), " ", label);
+    this.sections = {};
+    const keys = { "↑ ↓": "keyMove", Enter: "keyOpen", "/": "keyFilter", Esc: "keyBack" };
+    const items = Object.entries(keys).map(([key, label]) => make("li", {}, make("kbd", {}, key), " ", text(label)));
     replace(
       this.place,
       make(
@@ -161,12 +173,13 @@ export class Detail {
         ),
         make("h2", {}, text("chooseTitle")),
         make("p", {}, text("chooseHint")),
-        make("ul.keys", {}, key("↑ ↓", text("keyMove")), key("Enter", text("keyOpen")), key("/", text("keyFilter")), key("Esc", text("keyBack"))),
+        make("ul.keys", {}, items),
       ),
     );
   }
 
   showGone() {
+    this.sections = {};
     replace(
       this.place,
       make(
@@ -178,4 +191,26 @@ export class Detail {
       ),
     );
   }
+}
+
+/** Make `elements` the children of `place`, without moving those that are there. */
+function arrange(place, elements) {
+  for (const child of [...place.children]) if (!elements.includes(child)) child.remove();
+  let next = place.firstElementChild;
+  for (const element of elements) {
+    if (element === next) next = next.nextElementSibling;
+    else place.insertBefore(element, next);
+  }
+}
+
+/** Where a log is scrolled to, as a function that does the same to the next one: at its end it stays at its end. */
+function readLogScroll(section) {
+  const lines = section?.querySelector(".log-lines");
+  if (!lines) return () => {};
+  const top = lines.scrollTop;
+  const isAtEnd = top > 0 && top + lines.clientHeight >= lines.scrollHeight - 4;
+  return (next) => {
+    const place = next.querySelector(".log-lines");
+    place.scrollTop = isAtEnd ? place.scrollHeight : top;
+  };
 }

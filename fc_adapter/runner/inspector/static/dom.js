@@ -3,7 +3,7 @@
 /**
  * Make an element.
  * @param {string} tag its name, with its classes: `"p.note.wide"`
- * @param {Object<string, any>} [properties] `on…` are listeners, booleans set or leave out an attribute, others are attributes
+ * @param {Object<string, any>} [properties] listeners (`onclick`) and attributes, which booleans set or leave out
  * @param {...(Node|string|number|null|undefined|false|Array)} children text and elements; empty ones are left out
  * @returns {HTMLElement}
  */

@@ -22,9 +22,9 @@ export function text(key, values = {}) {
   return template.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
 }
 
-/** Whether there is such a text. */
-export function hasText(key) {
-  return key in table;
+/** The text, or `other` where there is none of this key. */
+export function textOr(key, other) {
+  return key in table ? text(key) : other;
 }
 
 /** Fill in the texts of index.html. */

@@ -3,7 +3,7 @@
 import { attempt } from "./actions.js";
 import { byId, make, replace } from "./dom.js";
 import { duration, number } from "./format.js";
-import { hasText, text } from "./i18n.js";
+import { text, textOr } from "./i18n.js";
 import { act } from "./live.js";
 
 const MEGABYTE = 1024 * 1024;
@@ -39,10 +39,11 @@ export class Instances {
     const ended = this.live.instances.filter((each) => each.state === "ended");
     replace(this.button, text("instances"), " ", make("span.badge", {}, living.length));
     const focus = document.activeElement?.dataset?.focus;
+    const items = living.map((each) => this.renderLiving(each));
     replace(
       this.place,
       make("h2", {}, text("instances")),
-      living.length ? make("ul.instance-list", {}, living.map((each) => this.renderLiving(each))) : make("p.none", {}, text("noInstances")),
+      items.length ? make("ul.instance-list", {}, items) : make("p.none", {}, text("noInstances")),
       ended.length > 0 && this.renderEnded(ended),
     );
     if (focus) this.place.querySelector(`[data-focus="${CSS.escape(focus)}"]`)?.focus();
@@ -81,8 +82,10 @@ export class Instances {
 
   renderMemory(each) {
     const limit = this.live.facts.memory;
-    const label = text("memoryOf", { held: number(Math.round(each.held / MEGABYTE)), limit: number(limit) });
-    return make("p.memory", {}, make("meter", { min: 0, max: limit, high: limit * 0.8, value: each.held / MEGABYTE, "aria-label": label }), make("span", {}, label));
+    const held = Math.round(each.held / MEGABYTE);
+    const label = text("memoryOf", { held: number(held), limit: number(limit) });
+    const meter = { min: 0, max: limit, high: limit * 0.8, value: held, "aria-label": label };
+    return make("p.memory", {}, make("meter", meter), make("span", {}, label));
   }
 
   renderEnded(ended) {
@@ -97,11 +100,16 @@ export class Instances {
           {},
           make("span", {}, text("requests", { count: each.requests })),
           each.ended !== null && make("span", {}, text("lived", { time: duration((each.ended - each.began) * 1000) })),
-          each.reason && make("span", {}, hasText(`reason.${each.reason}`) ? text(`reason.${each.reason}`) : each.reason),
+          each.reason && make("span", {}, textOr(`reason.${each.reason}`, each.reason)),
         ),
       ),
     );
-    const details = make("details.ended", { open: this.showsEnded }, make("summary", {}, text("endedOnes", { count: ended.length })), make("ul.instance-list", {}, rows));
+    const details = make(
+      "details.ended",
+      { open: this.showsEnded },
+      make("summary", {}, text("endedOnes", { count: ended.length })),
+      make("ul.instance-list", {}, rows),
+    );
     details.addEventListener("toggle", () => (this.showsEnded = details.open));
     return details;
   }

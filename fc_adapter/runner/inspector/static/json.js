@@ -2,6 +2,7 @@
 
 import { make } from "./dom.js";
 
+const FOLDED = 5; // items of a list from which on it is folded
 const TOKEN = /"(?:[^"\\]|\\[^])*"?|-?\d[\d.eE+-]*|[{}[\],:]|[A-Za-z]+|\s+|[^]/g;
 
 /**
@@ -88,7 +89,9 @@ function renderValue(value, path, marks, comma) {
       mark.notes,
     );
   });
-  return [open, make("ul.tree-list", {}, items), close, comma];
+  const list = make("ul.tree-list", {}, items);
+  if (!isList || entries.length < FOLDED) return [open, list, close, comma];
+  return make("details.fold", {}, make("summary", {}, `[ ${entries.length} ]${comma}`), list);
 }
 
 function isComposite(value) {

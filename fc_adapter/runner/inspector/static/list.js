@@ -243,15 +243,20 @@ export class List {
   }
 }
 
-function describeRow(each) {
+/** What is special about an invocation, in a word or two each. */
+export function renderTags(each) {
   const tags = [];
-  if (each.cold !== null && each.cold !== undefined) tags.push(["cold", text("coldFor", { time: duration(each.cold) })]);
-  if (each.init) tags.push(["cold", text("initFor", { time: duration(each.init) })]);
+  if (typeof each.cold === "number") tags.push(["cold", text("coldFor", { time: duration(each.cold) })]);
+  if (typeof each.init === "number") tags.push(["cold", text("initFor", { time: duration(each.init) })]);
   if (each.failure === "function") tags.push(["bad", text("functionError")]);
   if (each.failure === "refused") tags.push(["warn", text("refused")]);
   if (each.async) tags.push(["plain", text("async")]);
   if (each.origin) tags.push(["plain", text("replayed")]);
   if (each.origin === "") tags.push(["plain", text("composed")]);
+  return tags.map(([kind, label]) => make(`span.tag.${kind}`, {}, label));
+}
+
+function describeRow(each) {
   return [
     make(
       "span.row-main",
@@ -265,7 +270,7 @@ function describeRow(each) {
       "span.row-sub",
       {},
       make("span.row-time", { title: fullTime(each.at) }, timeOfDay(each.at)),
-      tags.map(([kind, label]) => make(`span.tag.${kind}`, {}, label)),
+      renderTags(each),
       each.instance && make("span.row-instance", {}, each.instance),
       make("span.row-id", { title: each.id }, each.id),
     ),

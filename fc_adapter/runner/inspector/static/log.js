@@ -22,10 +22,11 @@ export function renderLog(detail) {
   if (!lines.length) {
     content.push(make("p.none", {}, text(detail.instance === "in-process" ? "noLogInProcess" : "noLog")));
   }
+  const count = lines.length > 0 && make("span.muted", {}, ` ${text("lines", { count: lines.length })}`);
   return make(
     "section.log",
     { "aria-labelledby": "log-title" },
-    make("h3", { id: "log-title" }, text("log"), lines.length > 0 && make("span.muted", {}, ` ${text("lines", { count: lines.length })}`)),
+    make("h3", { id: "log-title" }, text("log"), count),
     make("div.log-lines", { role: "group", "aria-labelledby": "log-title", tabindex: 0 }, content),
   );
 }
@@ -33,11 +34,12 @@ export function renderLog(detail) {
 function renderLine(line) {
   const level = LEVEL.exec(line.text)?.[1] ?? "";
   const kind = /^FC Invoke (Start|End) RequestId: /.test(line.text) ? "platform" : level.toLowerCase() || "plain";
+  const lost = line.lost > 0 && make("span.muted", {}, text("lostBytes", { size: size(line.lost) }));
   return make(
     `div.log-line.l-${kind}`,
     {},
     make("span.log-ms", {}, `${line.ms < 0 ? "−" : "+"}${number(Math.abs(line.ms))} ms`),
-    make("span.log-text", {}, line.text, line.lost > 0 && make("span.muted", {}, text("lostBytes", { size: size(line.lost) }))),
+    make("span.log-text", {}, line.text, lost),
   );
 }
 
@@ -45,11 +47,13 @@ function renderLine(line) {
 export function renderError(detail) {
   if (detail.failure !== "function" || !detail.result) return null;
   const { errorType, errorMessage } = detail.result.document;
+  const traceback = make("pre.text.traceback", { tabindex: 0 }, detail.result.traceback);
+  // What matters is at its end: where the error came from.
+  requestAnimationFrame(() => (traceback.scrollTop = traceback.scrollHeight));
   return make(
     "section.error",
     { "aria-labelledby": "error-title" },
     make("h3", { id: "error-title" }, errorType ? `${errorType}: ` : "", errorMessage),
-    detail.result.traceback &&
-      make("details", { open: true }, make("summary", {}, text("traceback")), make("pre.text", { tabindex: 0 }, detail.result.traceback)),
+    detail.result.traceback && make("details", { open: true }, make("summary", {}, text("traceback")), traceback),
   );
 }

@@ -25,7 +25,8 @@ function choose(id, isOpened) {
   const address = `#${encodeURIComponent(id)}`;
   if (location.hash !== address) history[isOpened ? "pushState" : "replaceState"](null, "", address);
   show();
-  if (isOpened && (narrow.matches || document.activeElement?.closest("#list"))) byId("detail").focus({ preventScroll: true });
+  const isFromList = document.activeElement?.closest("#list");
+  if (isOpened && (narrow.matches || isFromList)) byId("detail").focus({ preventScroll: true });
 }
 
 /** Leave the detail: for the list alone where there is no room for both. */

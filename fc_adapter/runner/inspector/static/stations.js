@@ -3,7 +3,7 @@
 import { renderBody } from "./body.js";
 import { make } from "./dom.js";
 import { size } from "./format.js";
-import { hasText, text } from "./i18n.js";
+import { text } from "./i18n.js";
 import { renderTree } from "./json.js";
 import { status } from "./list.js";
 
@@ -45,7 +45,10 @@ function renderRequest(detail, marks) {
   const image = detail.kept.request ? `api/invocations/${encodeURIComponent(detail.id)}/image/request` : "";
   return [
     make("p.start-line", {}, make("span.strong", {}, request.method), ` ${request.path}`),
-    request.query.length > 0 && [make("h4", {}, text("query")), pairsTable(request.query, (index) => marks.at("request", ["query", index]))],
+    request.query.length > 0 && [
+      make("h4", {}, text("query")),
+      pairsTable(request.query, (index) => marks.at("request", ["query", index])),
+    ],
     make("h4", {}, text("headers")),
     pairsTable(request.headers, (index) => marks.at("request", ["headers", index])),
     renderBody(request.body, { image }),
@@ -112,8 +115,8 @@ function pairsTable(pairs, mark) {
       make("td", {}, make("span.pair-value", {}, pair.value), badges.length > 0 && [" ", badges], notes),
     );
   });
-  const head = make("thead.hidden", {}, make("tr", {}, make("th", { scope: "col" }, text("name")), make("th", { scope: "col" }, text("value"))));
-  return make("table.pairs", {}, head, make("tbody", {}, rows));
+  const titles = ["name", "value"].map((each) => make("th", { scope: "col" }, text(each)));
+  return make("table.pairs", {}, make("thead.hidden", {}, make("tr", {}, titles)), make("tbody", {}, rows));
 }
 
 /** What changed, by station and place. */
@@ -153,7 +156,13 @@ class Marks {
 }
 
 /** Rules after which what they mark is no longer there. */
-const GONE = new Set(["header-dropped", "proto-replaced", "answer-header-dropped", "header-reserved", "header-invalid"]);
+const GONE = new Set([
+  "header-dropped",
+  "proto-replaced",
+  "answer-header-dropped",
+  "header-reserved",
+  "header-invalid",
+]);
 
 let counter = 0;
 
@@ -178,8 +187,8 @@ function renderMark(change, isNew) {
 }
 
 function sentence(change) {
-  const says = `says.${change.rule}`;
-  return text(change.values.type === "" && hasText(`${says}.none`) ? `${says}.none` : says, { ...change.values, count: change.values.count });
+  const isUntyped = change.rule === "body-base64" && change.values.type === "";
+  return text(`says.${change.rule}${isUntyped ? ".none" : ""}`, change.values);
 }
 
 function key(name, path) {

@@ -56,6 +56,7 @@ export const english = {
   back: "Back to the list",
   loading: "Loading…",
 
+  actions: "Actions",
   sendAgain: "Send again",
   editAndSend: "Edit and send",
   copyCurl: "Copy as curl",
@@ -133,7 +134,7 @@ export const english = {
   before: "before this request",
   frozenBefore: "had been frozen for {time}",
   frozenAfter: "then frozen for {time}",
-  frozenSince: "frozen since",
+  frozenSince: "frozen since {time}",
   answered: "answered after {time}",
   finished: "done after {time}",
 
@@ -185,7 +186,8 @@ export const english = {
   "says.proto-stated": "Added by the gateway: how the client came, by {scheme}.",
   "rule.query-joined": "joined",
   "says.query-joined":
-    "{count} values of {name} arrive as one, joined with commas. To split them again: wrap(app, split_query=[\"{name}\"]).",
+    "{count} values of {name} arrive as one, joined with commas. " +
+    'To split them again: wrap(app, split_query=["{name}"]).',
   "rule.path-decoded": "decoded",
   "says.path-decoded": "Decoded. Only rawPath tells %2F from a slash.",
   "rule.body-base64": "Base64",
@@ -198,7 +200,8 @@ export const english = {
   "rule.answer-header-dropped": "dropped",
   "says.answer-header-dropped": "{name} is about one connection; the platform states its own.",
   "rule.answer-type-renamed": "renamed",
-  "says.answer-type-renamed": "The app wrote {from}; whether the platform finds it in another letter case is not known.",
+  "says.answer-type-renamed":
+    "The app wrote {from}; whether the platform finds it in another letter case is not known.",
   "rule.cookies-split": "letter case",
   "says.cookies-split":
     "{count} cookies in a map of headers: each has the name in another letter case, which clients do not tell apart. " +
@@ -206,9 +209,11 @@ export const english = {
   "rule.answer-header-joined": "joined",
   "says.answer-header-joined": "{count} headers of this name became one, joined with commas.",
   "rule.answer-type-defaulted": "default",
-  "says.answer-type-defaulted": "The app named no Content-Type. The platform would claim JSON, so the adapter says {type}.",
+  "says.answer-type-defaulted":
+    "The app named no Content-Type. The platform would claim JSON, so the adapter says {type}.",
   "rule.answer-base64": "Base64",
-  "says.answer-base64": "Encoded as Base64 so that every byte arrives: {type} is no text type, or this is not plain UTF-8.",
+  "says.answer-base64":
+    "Encoded as Base64 so that every byte arrives: {type} is no text type, or this is not plain UTF-8.",
   "rule.answer-body-dropped": "left out",
   "says.answer-body-dropped": "The app sent {size} bytes, but an answer to {method} with {status} has no body.",
   "rule.async": "202 at once",
@@ -241,7 +246,8 @@ export const english = {
   "says.platform-header": "Added by the platform.",
   "rule.attachment-forced": "forced",
   "says.attachment-forced":
-    "On the default domain browsers download instead of showing. A custom domain does not do that; try --custom-domain.",
+    "On the default domain browsers download instead of showing. " +
+    "A custom domain does not do that; try --custom-domain.",
   "rule.head-body": "not sent",
   "says.head-body": "An answer to HEAD ends with its headers; these {size} bytes are not sent.",
 };

@@ -53,6 +53,7 @@ export const chinese = {
   back: "返回列表",
   loading: "加载中…",
 
+  actions: "操作",
   sendAgain: "重新发送",
   editAndSend: "编辑并发送",
   copyCurl: "复制为 curl",
@@ -129,7 +130,7 @@ export const chinese = {
   before: "在此请求之前",
   frozenBefore: "此前已冻结 {time}",
   frozenAfter: "随后冻结 {time}",
-  frozenSince: "自此冻结",
+  frozenSince: "自 {time} 起冻结",
   answered: "{time} 后应答",
   finished: "{time} 后完成",
 
@@ -177,7 +178,7 @@ export const chinese = {
   "rule.proto-stated": "添加",
   "says.proto-stated": "由网关添加：客户端使用的协议是 {scheme}。",
   "rule.query-joined": "合并",
-  "says.query-joined": "{name} 的 {count} 个值以逗号合并为一个。如需拆分：wrap(app, split_query=[\"{name}\"])。",
+  "says.query-joined": "{name} 的 {count} 个值以逗号合并为一个。如需拆分：wrap(app, split_query=['{name}'])。",
   "rule.path-decoded": "解码",
   "says.path-decoded": "已解码。只有 rawPath 能区分 %2F 与斜杠。",
   "rule.body-base64": "Base64",

@@ -1,12 +1,13 @@
 /** When what happened: before the request, while the client waited, and afterwards. */
 
 import { make } from "./dom.js";
-import { duration } from "./format.js";
+import { duration, timeOfDay } from "./format.js";
 import { text } from "./i18n.js";
 
 /** @param {Object} detail one invocation, as the runner describes it */
 export function renderTimeline(detail) {
   const spans = detail.timeline ?? [];
+  if (!spans.length) return null;
   const before = spans.filter((span) => span.name !== "freeze" && span.name !== "frozen" && span.to <= 0);
   const frozen = spans.find((span) => span.name === "frozen");
   const freeze = spans.find((span) => span.name === "freeze");
@@ -25,21 +26,29 @@ export function renderTimeline(detail) {
     ...before.map((span) => item(`t-${span.name}`, `${label(span)}, ${text("before")}`)),
     frozen && item("t-frozen", text("frozenBefore", { time: duration(frozen.to - frozen.from) })),
     ...during.map((span) => item(`t-${span.name}`, label(span))),
-    freeze && item("t-frozen", freeze.to === null ? text("frozenSince") : text("frozenAfter", { time: duration(freeze.to - freeze.from) })),
+    freeze && item("t-frozen", describeFreeze(detail, freeze)),
   ];
+  const summary = text(detail.async ? "finished" : "answered", { time: duration(detail.ms) });
+  const cap = (kind) => make(`span.cap.${kind}`, { "aria-hidden": "true" });
   return make(
     "section.timeline",
     { "aria-labelledby": "timeline-title" },
-    make("h3", { id: "timeline-title" }, text("timeline"), make("span.muted", {}, ` ${text(detail.async ? "finished" : "answered", { time: duration(detail.ms) })}`)),
+    make("h3", { id: "timeline-title" }, text("timeline"), make("span.muted", {}, ` ${summary}`)),
     make(
       "div.tracks",
       {},
-      (before.length > 0 || frozen) && make(`span.cap.${before.length ? "t-start" : "t-frozen"}`, { "aria-hidden": "true" }),
+      before.length > 0 && cap("t-start"),
+      frozen && cap("t-frozen"),
       track,
-      freeze && make("span.cap.t-frozen", { "aria-hidden": "true" }),
+      freeze && cap("t-frozen"),
     ),
     make("ol.legend", {}, items),
   );
+}
+
+function describeFreeze(detail, freeze) {
+  if (freeze.to === null) return text("frozenSince", { time: timeOfDay(detail.at + freeze.from) });
+  return text("frozenAfter", { time: duration(freeze.to - freeze.from) });
 }
 
 function label(span) {
