@@ -304,6 +304,18 @@ def test_failures(result, method, failure, status):
     assert (summary["failure"], summary["status"]) == (failure, status)
 
 
+def test_what_the_runner_did_not_let_come_to_an_end():
+    with inspected(lambda event, context: None) as subject:
+        subject.platform.pool.close()
+        entry = subject.send()
+        described = subject.describe(entry)
+    assert (described["failure"], described["status"], described["instance"]) == ("aborted", 503, None)
+    assert "result" not in described
+    assert described["timeline"] == []
+    [change] = [each for each in described["changes"] if each["rule"] == "aborted"]
+    assert (change["path"], change["values"]) == (["status"], {"reason": "The runner has been stopped"})
+
+
 def test_async_invocation_shows_what_the_client_got():
     with inspected(lambda event, context: {"statusCode": 201, "body": "x" * KEPT * 2}) as subject:
         subject.send("POST", "/", [("X-Fc-Invocation-Type", "Async")])

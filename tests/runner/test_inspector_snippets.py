@@ -308,6 +308,13 @@ def test_nothing_of_a_body_that_is_cut():
         refuse(builder, "cut")
 
 
+def test_no_test_of_what_the_runner_did_not_let_come_to_an_end():
+    with inspected(echo) as subject:
+        subject.platform.pool.close()
+        entry = subject.send()
+    refuse(lambda: build(entry), "aborted")
+
+
 def test_no_test_and_no_event_while_it_runs():
     entered, leave = threading.Event(), threading.Event()
 

@@ -47,6 +47,7 @@ class Stations(NamedTuple):
     """What is known of one invocation. ``event``, ``result`` and ``app`` are None where there was none.
 
     - ``result`` (bytes): what the handler returned, after the JSON step; ``app``: what a Probe reported.
+    - ``abortion``: why the runner did not let it come to an end, if so; there is no result then.
     - ``is_error``: whether the function failed; ``result`` is the error object then.
     - ``is_cut``: whether the request's body is only its beginning.
     """
@@ -56,6 +57,7 @@ class Stations(NamedTuple):
     result: bytes | None
     response: Response
     app: dict[str, Any] | None = None
+    abortion: str | None = None
     is_error: bool = False
     is_async: bool = False
     is_cut: bool = False
@@ -196,6 +198,8 @@ def _on_the_way_out(stations: Stations, envelope: dict[str, Any] | None) -> Iter
         yield Change("async", "response", ("status",), True)
     elif stations.event is None:
         yield Change("refused", "response", ("status",), True, {"reason": _reason(response)})
+    elif stations.abortion is not None:
+        yield Change("aborted", "response", ("status",), True, {"reason": stations.abortion})
     elif stations.is_error:
         yield Change("function-error", "response", ("status",), True)
     elif stations.result is not None:

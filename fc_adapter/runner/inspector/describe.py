@@ -19,6 +19,7 @@ from .changes import Change, Stations, find_changes, read_envelope
 from .history import Entry
 from .masking import header_secrets, is_secret, mask_header, mask_json, masker
 
+_NO_INSTANCE = "-"  # what a reply names that came from none
 _TARGET = 300  # characters of a path in the list
 _SHOWN_BODY = 100  # characters of a body within an event or a result
 
@@ -33,8 +34,8 @@ def summarize(entry: Entry) -> dict[str, Any]:
     """One line of the list.
 
     - ``status``: None while it runs. ``ms``: what the client waited, or the function when the client did not.
-    - ``failure``: ``"function"``, ``"refused"`` (by the gateway), ``"status"`` (4xx and 5xx are told apart by that), or
-      None.
+    - ``failure``: ``"function"``, ``"refused"`` (by the gateway), ``"aborted"`` (by the runner), ``"status"`` (the
+      function answered with 5xx), or None.
     """
     exchange, request = entry.exchange, entry.request
     summary: dict[str, Any] = {
@@ -55,14 +56,14 @@ def summarize(entry: Entry) -> dict[str, Any]:
     failure = None
     if reply is None:
         failure = "refused"
-    elif reply.kind == "error":
-        failure = "function"
+    elif reply.kind != "result":
+        failure = "function" if reply.kind == "error" else "aborted"
     elif exchange.response.status >= 500:
         failure = "status"
     summary.update(
         status=202 if _is_accepted(exchange) else exchange.response.status,
         ms=round(exchange.seconds * 1000, 2),
-        instance=reply.instance_id if reply is not None else None,
+        instance=reply.instance_id if reply is not None and reply.instance_id != _NO_INSTANCE else None,
         cold=_milliseconds(reply.start_seconds) if reply is not None else None,
         init=_milliseconds(reply.init_seconds) if reply is not None else None,
         failure=failure,
@@ -121,7 +122,7 @@ class Describer:
         )
         if exchange.event is not None:
             description["event"] = _describe_event(exchange.event, entry, view)
-        if reply is not None:
+        if reply is not None and reply.kind != "aborted":
             description["result"] = _describe_result(reply, entry, view)
             if reply.report is not None:
                 headers = [(str(name), str(value)) for name, value in reply.report["headers"]]
@@ -145,9 +146,10 @@ class Describer:
         return Stations(
             request=exchange.request,
             event=exchange.event,
-            result=reply.data if reply is not None else None,
+            result=reply.data if reply is not None and reply.kind != "aborted" else None,
             response=response,
             app=reply.report if reply is not None else None,
+            abortion=reply.describe_error() if reply is not None and reply.kind == "aborted" else None,
             is_error=reply is not None and reply.kind == "error",
             is_async=accepted,
             is_cut=entry.is_cut("request"),

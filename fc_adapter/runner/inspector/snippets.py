@@ -116,6 +116,8 @@ def build_test(entry: Entry, function: Function, *, handler_kind: str, url: str,
     setup, client = _test_client(function, handler_kind, custom_domain, imports)
     call = _test_call(request, url, imports)
     checks = _test_checks(entry, call, imports)
+    if exchange.reply is not None and exchange.reply.kind == "aborted":
+        raise UnavailableError("aborted")
     path = target(request)
     title = _docstring(f"{request.method} {path}")
     body = "\n".join([f'"""{title}"""', f"client = {client}", *checks])

@@ -121,7 +121,8 @@ export class Actions {
 function findObstacles(detail) {
   const isRunning = detail.status === null;
   const whole = detail.method === "-" ? "malformed" : detail.kept.request ? "" : "cut";
-  if (detail.event) return { whole, event: detail.kept.event ? "" : "cut", test: whole };
+  const aborted = detail.failure === "aborted" ? "aborted" : "";
+  if (detail.event) return { whole, event: detail.kept.event ? "" : "cut", test: whole || aborted };
   if (isRunning) return { whole, event: "running", test: "running" };
   return { whole, event: "no-event", test: whole || (detail.status === 400 ? "" : "refused") };
 }

@@ -250,6 +250,7 @@ export function renderTags(each) {
   if (typeof each.init === "number") tags.push(["cold", text("initFor", { time: duration(each.init) })]);
   if (each.failure === "function") tags.push(["bad", text("functionError")]);
   if (each.failure === "refused") tags.push(["warn", text("refused")]);
+  if (each.failure === "aborted") tags.push(["warn", text("aborted")]);
   if (each.async) tags.push(["plain", text("async")]);
   if (each.origin) tags.push(["plain", text("replayed")]);
   if (each.origin === "") tags.push(["plain", text("composed")]);

@@ -17,7 +17,7 @@
  * @property {string|null} [instance]
  * @property {number|null} [cold]
  * @property {number|null} [init]
- * @property {"function"|"refused"|"status"|null} [failure]
+ * @property {"function"|"refused"|"aborted"|"status"|null} [failure]
  */
 
 /** Invocations by id and instances, and who wants to know when they change. */

@@ -7,6 +7,8 @@ import { text } from "./i18n.js";
 import { renderTree } from "./json.js";
 import { status } from "./list.js";
 
+const NO_RESULT = { refused: "noResult", aborted: "noResultToEnd" };
+
 /** Which marks are open: by rule, so that what was closed once stays closed. */
 const closed = new Set();
 const opened = new Set();
@@ -66,7 +68,7 @@ function renderEvent(detail, marks) {
 
 function renderResult(detail, marks) {
   const result = detail.result;
-  if (!result) return make("p.none", {}, text(detail.status === null ? "stillRunning" : "noResult"));
+  if (!result) return make("p.none", {}, text(detail.status === null ? "stillRunning" : NO_RESULT[detail.failure]));
   const whole = marks.at("result", []);
   return [
     whole.badges.length > 0 && make("p", {}, whole.badges),

@@ -43,6 +43,7 @@ export const english = {
   composed: "sent from here",
   async: "async",
   refused: "refused",
+  aborted: "aborted",
   functionError: "function error",
 
   chooseTitle: "What the trigger does to each request",
@@ -77,6 +78,7 @@ export const english = {
   "why.running": "It is still running",
   "why.no-event": "The gateway refused it, so there is no event",
   "why.refused": "The gateway refused it, which a test does not go through",
+  "why.aborted": "The runner did not let it come to an end",
   "why.malformed": "It was no HTTP request",
   "why.gone": "It is gone",
 
@@ -108,6 +110,7 @@ export const english = {
   answerHint: "before the adapter made a result of it",
   noEvent: "There was none: the gateway refused the request.",
   noResult: "There was none: the handler was not called.",
+  noResultToEnd: "There was none: the runner did not let it come to an end.",
   stillRunning: "Still running…",
   decodedBody: "Body, decoded",
   raw: "Raw",
@@ -220,6 +223,8 @@ export const english = {
   "says.async": "The client waited for nothing and got 202 at once; the result went nowhere.",
   "rule.refused": "refused",
   "says.refused": "The gateway refused the request: {reason}",
+  "rule.aborted": "aborted",
+  "says.aborted": "The runner did not let it come to an end: {reason}",
   "rule.function-error": "hidden",
   "says.function-error": "The function failed, which the client is not told: it gets a blank 502.",
   "rule.no-envelope": "not an envelope",

@@ -40,6 +40,7 @@ export const chinese = {
   composed: "由此页发送",
   async: "异步",
   refused: "被拒绝",
+  aborted: "已中止",
   functionError: "函数错误",
 
   chooseTitle: "看清触发器对每个请求做了什么",
@@ -74,6 +75,7 @@ export const chinese = {
   "why.running": "仍在运行",
   "why.no-event": "网关拒绝了请求，因此没有事件",
   "why.refused": "网关拒绝了请求，测试不经过这一步",
+  "why.aborted": "运行器没有让它执行完",
   "why.malformed": "这不是一个 HTTP 请求",
   "why.gone": "已不存在",
 
@@ -104,6 +106,7 @@ export const chinese = {
   answerHint: "适配器转换之前",
   noEvent: "没有事件：网关拒绝了请求。",
   noResult: "没有返回值：处理程序未被调用。",
+  noResultToEnd: "没有返回值：运行器没有让它执行完。",
   stillRunning: "仍在运行…",
   decodedBody: "解码后的正文",
   raw: "原文",
@@ -206,6 +209,8 @@ export const chinese = {
   "says.async": "客户端没有等待，立即收到 202；返回值无人接收。",
   "rule.refused": "拒绝",
   "says.refused": "网关拒绝了请求：{reason}",
+  "rule.aborted": "中止",
+  "says.aborted": "运行器没有让它执行完：{reason}",
   "rule.function-error": "隐藏",
   "says.function-error": "函数出错，但客户端不会得知：只收到空白的 502。",
   "rule.no-envelope": "非信封格式",
