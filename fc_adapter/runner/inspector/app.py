@@ -128,7 +128,7 @@ class App:
         return self._serve_static(request, "index.html")
 
     def _serve_static(self, request: HTTPRequest, name: str) -> HTTPResponse:
-        static = {each.name: each for each in files(__package__).joinpath("static").iterdir()}
+        static = {each.name: each for each in files(__name__.rpartition(".")[0]).joinpath("static").iterdir()}
         if name not in static:
             raise NotFound("there is no such file")
         kind = _STATIC[name[name.rindex(".") :]]
