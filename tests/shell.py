@@ -94,10 +94,8 @@ def split_commands(script):
 
 def split_session(session):
     """The commands of a console session that are to be run, each with what it has printed. ``$`` begins a command."""
-    for part in re.split(r"^\$ ", session, flags=re.MULTILINE)[1:]:
-        command, _, printed = part.partition("\n")
-        if not _is_not_run(command):
-            yield command, printed
+    parts = [part.partition("\n") for part in re.split(r"^\$ ", session, flags=re.MULTILINE)[1:]]
+    return [(command, printed) for command, _, printed in parts if not _is_not_run(command)]
 
 
 def find_difference(expected, printed):
