@@ -12,7 +12,7 @@ from benchmarks.groups.size import _exponent
 from benchmarks.measure import Subject, summarize
 from benchmarks.report import MICROSECONDS, RATIO, SUBJECT, Table
 
-from .parity import ROOT
+from .matrix.exchange import ROOT
 
 PEERS = {"apig-wsgi": "apig-wsgi", "serverless-wsgi": "serverless-wsgi", "mangum": "Mangum"}
 
