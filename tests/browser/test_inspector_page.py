@@ -477,6 +477,12 @@ def test_narrow_page_shows_one_thing_at_a_time(open_page, server):
     assert not page.locator("#instances").is_visible()
     page.locator("#instances-button").click()
     assert page.locator("#instances").is_visible()
+    page.locator(f"#row-{id_of(answer)}").click()
+    page.wait_for_selector(".station.response .status")
+    page.locator("#instances-button").click()
+    assert page.locator("#instances").is_visible()
+    page.locator("#instances-button").click()
+    assert not page.locator("#instances").is_visible()
 
 
 def test_keys(open_page, server):

@@ -10,22 +10,25 @@ const MEGABYTE = 1024 * 1024;
 const TICK = 5000; // milliseconds between two looks at the ages
 
 export class Instances {
-  /** @param {import("./live.js").Live} live */
-  constructor(live) {
+  /**
+   * @param {import("./live.js").Live} live
+   * @param {() => void} makeRoom called before the panel is opened
+   */
+  constructor(live, makeRoom) {
     this.live = live;
     this.place = byId("instances");
     this.button = byId("instances-button");
     this.showsEnded = false;
-    this.button.addEventListener("click", () => this.toggle(!this.isOpen()));
+    this.button.addEventListener("click", () => {
+      const isHidden = !this.place.checkVisibility();
+      if (isHidden) makeRoom();
+      this.toggle(isHidden);
+    });
     live.listen((kinds) => {
       if (kinds.has("instances") || kinds.has("facts")) this.render();
     });
     setInterval(() => this.render(), TICK);
     this.toggle(false);
-  }
-
-  isOpen() {
-    return this.button.getAttribute("aria-expanded") === "true";
   }
 
   /** Show or hide the panel, where there is not always room for it. */

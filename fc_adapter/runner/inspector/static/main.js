@@ -14,7 +14,7 @@ const narrow = matchMedia("(max-width: 899px)");
 const live = new Live();
 const list = new List(live, choose);
 const detail = new Detail(live, { back, open: (id) => choose(id, true) });
-new Instances(live);
+new Instances(live, () => byId("panes").classList.contains("shows-detail") && back());
 
 /** Choose an invocation. One that is opened gets an entry in the browser's history, so that going back works. */
 function choose(id, isOpened) {
