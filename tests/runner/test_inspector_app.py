@@ -13,7 +13,7 @@ from werkzeug.test import Client
 from fc_adapter.runner.inspector import app as app_module
 from fc_adapter.runner.inspector.history import KEPT
 from tests.runner.inspecting import JSON_HEADERS, inspected
-from tests.runner.serving import wait_until
+from tests.runner.serving import PATIENCE, wait_until
 from tests.runner.test_inspector_describe import PNG, echo
 
 STATIC = sorted(each.name for each in files("fc_adapter.runner.inspector").joinpath("static").iterdir())
@@ -258,6 +258,20 @@ def test_send_again(subject, client):
     assert again.origin == entry.request_id
     assert again.exchange.request == entry.exchange.request
     assert again.exchange.response.body == entry.exchange.response.body
+
+
+def test_answer_waits_until_what_was_sent_is_known(subject, client, monkeypatch):
+    looked = threading.Event()
+    handle, wait = subject.platform.gateway.handle, subject.history.wait
+
+    def handle_late(*arguments):
+        assert looked.wait(PATIENCE)
+        handle(*arguments)
+
+    monkeypatch.setattr(subject.platform.gateway, "handle", handle_late)
+    monkeypatch.setattr(subject.history, "wait", lambda *arguments: looked.set() or wait(*arguments))
+    fields = {"method": "GET", "target": "/late", "headers": [], "body": {"text": ""}, "origin": None}
+    assert replayed(subject, act(client, "/api/requests", fields)).request.raw_path == "/late"
 
 
 def test_send_again_what_is_not_whole(subject, client):

@@ -142,6 +142,7 @@ def test_waiting_is_told(make_pool):
 def test_ended_while_it_is_free(make_pool):
     pool, instances = make_pool()
     pool.warm_up()
+    assert not pool.end("another")
     assert pool.end(instances[0].id)
     wait_until(lambda: instances[0].stopped)
     assert instances[0].vitals.end_reason == "asked"

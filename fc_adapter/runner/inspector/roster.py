@@ -52,7 +52,7 @@ def _describe(instance: AnyInstance) -> dict[str, Any]:
         "state": "ended" if not instance.is_alive or has_died else vitals.state,
         "requests": vitals.requests,
         "held": held,
-        "peak": instance.peak_bytes() if held else 0,
+        "peak": instance.peak_bytes() if instance.is_alive else 0,
         "began": vitals.began,
         "ended": vitals.ended,
         "reason": vitals.end_reason,
