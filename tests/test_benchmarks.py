@@ -92,7 +92,7 @@ def test_a_peer_is_measured_or_named_as_missing(done):
 def test_a_group_that_there_is_not():
     process = run("requests")
     assert process.returncode == 2
-    assert "there is no group 'requests'; there are: request, frameworks, cold, size, runner" in process.stdout
+    assert "there is no group 'requests'; there are: request, parts, frameworks, cold, size, runner" in process.stdout
 
 
 def test_rows_and_table():
