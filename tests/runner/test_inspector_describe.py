@@ -367,13 +367,14 @@ def test_result_that_is_no_envelope():
 def test_results_that_are_hard_to_show():
     constant = '{"statusCode": 200, "body": NaN}'
     infinite = '{"statusCode": 200, "x": 1e999}'
-    deep = '{"statusCode": 200, "body": ' + "[" * 900 + "]" * 900 + "}"
+    deep, deeper = ('{"statusCode": 200, "body": ' + "[" * depth + "]" * depth + "}" for depth in (900, 980))
     with inspected(lambda event, context: json.loads(event)["body"]) as subject:
         shown = [
             subject.describe(subject.send("POST", "/", [("Content-Type", "text/plain")], each.encode()))
-            for each in (constant, infinite, deep)
+            for each in (constant, infinite, deeper, deep)
         ]
-    assert [each["result"]["kind"] for each in shown] == ["raw", "envelope", "raw"]
+    # Where between the last two the interpreter's limit lies differs from one version to the next.
+    assert [each["result"]["kind"] for each in shown][:3] == ["raw", "envelope", "raw"]
     assert shown[1]["result"]["document"]["x"] == "inf"
     assert "no-envelope" in [change["rule"] for change in shown[0]["changes"]]
 
