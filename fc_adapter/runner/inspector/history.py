@@ -17,7 +17,7 @@ from ...messages import Request
 from ..gateway import Exchange
 
 KEPT = 256 * 1024  # bytes of each body; a multiple of 4, for Base64
-_TOTAL = 96 * 1024 * 1024  # bytes of all that is kept
+_TOTAL = 64 * 1024 * 1024  # bytes of all that is kept
 _OVERHEAD = 4 * 1024  # bytes, roughly, of an entry without its bodies
 _LINE = 8 * 1024  # bytes of each line of the log
 _LOG = 256 * 1024  # bytes of the log of an invocation
