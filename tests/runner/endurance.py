@@ -172,7 +172,10 @@ def run(seconds, parts):
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         (directory / "index.py").write_text(SOURCE)
-        servers = [stack.enter_context(Server("index:handler", "--no-inspect", *SERVERS[name], cwd=directory)) for name in SERVERS]
+        servers = [
+            stack.enter_context(Server("index:handler", "--no-inspect", *SERVERS[name], cwd=directory))
+            for name in SERVERS
+        ]
         for server in servers:
             stack.callback(server.stop, signal.SIGTERM)  # which is not ignored when the command runs in the background
             server.own_threads = measure(server.process.pid)[1] - THREADS_OF_AN_INSTANCE
