@@ -126,7 +126,7 @@ def test_pause_and_clear(open_page, servers):
     page.wait_for_selector("#count:has-text('1 new')")
     assert page.locator(".row").count() == 1
     page.click("#pause-button")
-    page.wait_for_function("document.querySelectorAll('.row').length === 2")
+    page.wait_for_function("() => document.querySelectorAll('.row').length === 2")
     page.click("#clear-button")
     page.wait_for_selector("#list-empty:has-text('No request yet')")
     assert page.locator("#clear-button").is_disabled()
@@ -244,7 +244,7 @@ def test_traceback_of_a_function_error(open_page, server):
 
 def test_image_and_bytes_and_form(open_page, server):
     page = visit(open_page, server.get("/image"))
-    page.wait_for_function("document.querySelector('.station.response img').naturalWidth === 2")
+    page.wait_for_function("() => document.querySelector('.station.response img').naturalWidth === 2")
     hex_view = page.locator(".station.result pre.hex")
     assert hex_view.text_content().startswith("0000  89 50 4e 47 0d 0a 1a 0a  ·PNG····")
     form = b"a=1&b=%E4%BD%A0"
@@ -299,6 +299,7 @@ def test_edit_and_send(open_page, server):
     headers = {"Content-Type": "text/plain", "Authorization": "Bearer client-secret-4"}
     page = visit(open_page, server.request("POST", "/edit?a=1", "你".encode(), headers))
     page.get_by_role("button", name="Edit and send").click()
+    page.get_by_label("Path with query").wait_for()
     assert page.get_by_label("Method").last.input_value() == "POST"
     assert page.get_by_label("Path with query").input_value() == "/edit?a=1"
     field = page.get_by_label("Headers")
@@ -494,20 +495,20 @@ def test_keys(open_page, server):
     assert page.locator("#filter-text").input_value() == "keys"
     page.keyboard.press("Enter")
 
-    def chosen():
-        return page.locator(".row[aria-selected=true] .row-target").text_content()
+    def wait_for_choice(target):  # the page draws once per frame
+        page.wait_for_selector(f".row[aria-selected=true] .row-target:text-is('{target}')")
 
     assert page.evaluate("document.activeElement.id") in ("list", "detail")
     page.locator("#list").focus()
-    assert chosen() == "/keys/2"
+    wait_for_choice("/keys/2")
     page.keyboard.press("ArrowDown")
-    assert chosen() == "/keys/1"
+    wait_for_choice("/keys/1")
     page.wait_for_selector("h2:has-text('/keys/1')")
     page.keyboard.press("End")
-    assert chosen() == "/keys/0"
+    wait_for_choice("/keys/0")
     page.keyboard.press("Home")
     page.keyboard.press("ArrowUp")
-    assert chosen() == "/keys/2"
+    wait_for_choice("/keys/2")
     assert page.locator("#list").get_attribute("aria-activedescendant") == f"row-{id_of(answers[2])}"
     page.wait_for_selector("h2:has-text('/keys/2')")
     page.keyboard.press("Enter")
@@ -517,7 +518,7 @@ def test_keys(open_page, server):
     page.keyboard.press("/")
     page.keyboard.press("Escape")
     assert page.locator("#filter-text").input_value() == ""
-    assert page.locator(".row").count() > 3
+    page.wait_for_function("() => document.querySelectorAll('.row').length > 3")
 
 
 def test_focus_is_visible(open_page, server):
@@ -607,7 +608,7 @@ def test_two_thousand_invocations_in_a_row(open_page, servers):
             answers.read(len(f'"/{number}"') - 2)
         answers.close()
     page.wait_for_selector(".row .row-target:text('/1999')")
-    page.wait_for_function("document.querySelectorAll('.row').length === 200")
+    page.wait_for_function("() => document.querySelectorAll('.row').length === 200")
     targets = page.eval_on_selector_all(".row-target", "each => each.map((target) => target.textContent)")
     assert targets == [f"/{number}" for number in range(1999, 1799, -1)]
     assert page.evaluate("window.longest") < 1000  # milliseconds without a frame: it did not freeze
