@@ -204,7 +204,7 @@ def test_broken_protocol(messages, message, caplog):
 
     handler = wrap(app, lifespan="off")
     assert handler(make_event())["body"] == "Internal Server Error"
-    (record,) = caplog.records
+    (record,) = [record for record in caplog.records if record.name == "fc_adapter"]
     assert (record.name, record.levelno) == ("fc_adapter", logging.ERROR)
     with pytest.raises(AppError, match=message) as raised:
         handle(app, on_error="raise")

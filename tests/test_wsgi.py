@@ -289,7 +289,7 @@ def test_broken_protocol(app, message, caplog):
     handler = wrap(sometimes)
     result = handler(make_event())
     assert (result["statusCode"], result["body"]) == (500, "Internal Server Error")
-    (record,) = caplog.records
+    (record,) = [record for record in caplog.records if record.name == "fc_adapter"]
     assert (record.name, record.levelno) == ("fc_adapter", logging.ERROR)
     assert message in record.getMessage()
     assert "1-event" in record.getMessage()
