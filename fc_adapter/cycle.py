@@ -11,7 +11,8 @@ from .errors import DeadlineError
 from .exchange import Exchange
 from .invocation import Invocation
 from .lifespan import Lifespan
-from .loop import RequestTasks, describe_task, format_stack, is_quiet, take_exception
+from .loop import is_quiet
+from .tasks import RequestTasks, describe_task, format_stack, take_exception
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from logging import getLogger
 from typing import Any, Callable
 
 from .errors import AppError, shorten
-from .loop import take_exception, without_request
+from .tasks import take_exception, without_request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The private event loop of an ASGI app's handler, and the tasks that a request leaves behind."""
+"""The private event loop of an ASGI app's handler."""
 
 from __future__ import annotations
 
@@ -6,19 +6,16 @@ import asyncio
 import contextvars
 import sys
 import threading
-import time
-import traceback
 from logging import getLogger
-from typing import Any, Callable, TypeVar
+from typing import Any, Callable
+
+from .tasks import current_tasks, describe_task, take_exception
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     Main = Callable[[], Coroutine[Any, Any, None]]
-    Task = asyncio.Task[Any]
-
-T = TypeVar("T")
 
 
 class PrivateLoop:
@@ -59,7 +56,7 @@ class PrivateLoop:
                 _call_in_thread(self._close, farewell)
 
     def _refuse_own(self) -> None:
-        loop, tasks = self._loop, _request_tasks.get()
+        loop, tasks = self._loop, current_tasks.get()
         if loop is not None and (asyncio._get_running_loop() is loop or (tasks is not None and tasks.loop is loop)):
             raise RuntimeError("the handler was called by its own app, for which it would wait for ever")
 
@@ -180,96 +177,3 @@ async def _wind_down() -> None:
 
 
 _PATIENCE = 5.0  # seconds
-
-
-# ---- tasks of a request ----------------------------------------------------------------------------------------------
-
-
-class RequestTasks:
-    """The tasks that one request has started, and those that they have started in turn, as long as they run."""
-
-    def __init__(self) -> None:
-        self.loop: asyncio.AbstractEventLoop | None = None
-        self.running: set[Task] = set()
-
-    def begin(self) -> None:
-        """From here on, what the current task and its descendants start belongs to this request."""
-        self.loop = loop = asyncio.get_running_loop()
-        factory = loop.get_task_factory()
-        if not isinstance(factory, _TaskFactory):  # the first request, or the app has set one of its own
-            loop.set_task_factory(_TaskFactory(factory))
-        _request_tasks.set(self)
-
-    def add(self, task: Task) -> None:
-        """Keep ``task`` until it ends; nothing else may hold a reference to it."""
-        self.running.add(task)
-        task.add_done_callback(self.running.discard)
-
-    async def wait(self, seconds: float) -> bool:
-        """Wait until all have ended, but for ``seconds`` at most, and return whether they have."""
-        end = time.monotonic() + seconds
-        while self.running:
-            remaining = end - time.monotonic()
-            if remaining <= 0:
-                return False
-            await asyncio.wait(set(self.running), timeout=remaining)
-        return True
-
-
-_request_tasks: contextvars.ContextVar[RequestTasks | None] = contextvars.ContextVar(
-    "fc_adapter.request_tasks", default=None
-)
-
-
-def without_request(function: Callable[..., T], *arguments: Any) -> T:
-    """Call ``function`` so that the tasks it starts belong to no request and no invocation."""
-    from .invocation import context_variable
-
-    context = contextvars.copy_context()
-    context.run(_request_tasks.set, None)
-    context.run(context_variable().set, None)
-    return context.run(function, *arguments)
-
-
-class _TaskFactory:
-    """Makes tasks as the loop or the app's own factory would, and files each with the request that started it."""
-
-    def __init__(self, inner: Callable[..., Any] | None) -> None:
-        self._make = inner or _make_task
-
-    def __call__(self, loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> Any:
-        task = self._make(loop, coro, **options)
-        context = options.get("context")
-        request_tasks = _request_tasks.get() if context is None else context.get(_request_tasks)
-        if request_tasks is not None and request_tasks.loop is loop:
-            request_tasks.add(task)
-        return task
-
-
-def _make_task(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> Task:
-    return asyncio.Task(coro, loop=loop, **options)
-
-
-def take_exception(task: Task) -> BaseException | None:
-    """What ended a task that is done, so that asyncio does not report it too; None for a cancellation."""
-    return None if task.cancelled() else task.exception()
-
-
-def describe_task(task: Task) -> str:
-    """The name of a task and what it runs: ``Task-7 (mysite.mail.send)``."""
-    coro = task.get_coro()
-    module = getattr(getattr(coro, "cr_frame", None), "f_globals", {}).get("__name__", "")
-    return f"{task.get_name()} ({module}.{getattr(coro, '__qualname__', coro)})"
-
-
-def format_stack(task: Task) -> str:
-    """Where a suspended task waits, from its own frame down to the innermost await, as a traceback shows it."""
-    frames = []
-    awaited: Any = task.get_coro()
-    while awaited is not None:
-        frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "gi_frame", None)
-        if frame is None:  # a future, at the end of the chain
-            break
-        frames.append((frame, frame.f_lineno))
-        awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "gi_yieldfrom", None)
-    return "".join(traceback.StackSummary.extract(iter(frames)).format())

@@ -23,7 +23,7 @@ from fc_adapter import AppError, ConfigError, DeadlineError, wrap
 from fc_adapter.asgi import build_scope
 from fc_adapter.contract.request import parse_event
 from fc_adapter.exchange import Exchange
-from fc_adapter.loop import format_stack
+from fc_adapter.tasks import format_stack
 from tests.conftest import dump, make_event, read_event
 
 START = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]}
