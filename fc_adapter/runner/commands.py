@@ -58,8 +58,8 @@ def serve(options: argparse.Namespace) -> int:
         if recorder is not None:
             try:
                 recorder.write(exchange)
-            except OSError as error:
-                console.say(f"cannot record the exchange: {error}")
+            except Exception as error:  # the client gets its response whatever becomes of the record
+                console.say(f"cannot record the exchange: {str(error) or type(error).__name__}")
 
     try:
         platform = LocalPlatform(

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import os
+import stat
 import subprocess
 import sys
 
 import pytest
 
-from fc_adapter.messages import Response
+from fc_adapter.messages import Request, Response
+from fc_adapter.runner import record
 from fc_adapter.runner.cli import run
-from fc_adapter.runner.record import describe_response, differences
+from fc_adapter.runner.gateway import Exchange
+from fc_adapter.runner.instance import Reply
+from fc_adapter.runner.record import Recorder, describe_response, differences, read_record
 from tests.runner.serving import PATIENCE
 
 SOURCE = """
@@ -104,11 +110,30 @@ def test_replay_of_what_cannot_be_imported(recorded, tmp_path):
     assert err.splitlines()[-1] == "fc-adapter replay: cannot import index.handler, see above"
 
 
-@pytest.mark.parametrize("text", [None, "not JSON", "[]", "{}", '{"event": {}, "response": []}'])
+MALFORMED = [
+    None,
+    "not JSON",
+    "\udcff",
+    "[" * 200_000,
+    "[]",
+    "{}",
+    '{"event": {}, "response": []}',
+    '{"event": {}, "response": {"status": 200}}',
+    '{"event": {}, "response": {"status": "200", "headers": []}}',
+    '{"event": [], "response": {"status": 200, "headers": []}}',
+    '{"event": {"a": "\\ud800"}, "response": {"status": 200, "headers": []}}',
+    '{"event": {}, "response": {"status": 200, "headers": {"A": "b"}}}',
+    '{"event": {}, "response": {"status": 200, "headers": [["A"]]}}',
+    '{"event": {}, "response": {"status": 200, "headers": [["A", 1]]}}',
+    '{"event": {}, "response": {"status": 200, "headers": [], "body": 1}}',
+]
+
+
+@pytest.mark.parametrize("text", MALFORMED, ids=lambda text: repr(text)[-30:])
 def test_file_that_is_no_record(tmp_path, monkeypatch, capsys, text):
     monkeypatch.chdir(tmp_path)
     if text is not None:
-        (tmp_path / "file.json").write_text(text)
+        (tmp_path / "file.json").write_text(text, "utf-8", "surrogateescape")
     status = run(["replay", "file.json", "--target", "index:handler"])
     out, err = capsys.readouterr()
     assert (status, out, err.count("\n")) == (2, "", 1)
@@ -120,6 +145,94 @@ def test_record_that_cannot_be_written(serve, tmp_path):
     (tmp_path / "records").rmdir()
     assert server.get().status == 200
     server.wait_for("^cannot record the exchange: .*No such file or directory")
+
+
+# What a handler returns, as the bytes that the platform gets, and what the record holds of it.
+RESULTS = {
+    "lone surrogate": ('{"statusCode": 200, "body": "\\ud83d"}', {"statusCode": 200, "body": "\ud83d"}),
+    "100,000 lists": ("[" * 100_000 + "]" * 100_000, {"body": "[" * 100_000 + "]" * 100_000}),
+    "deeper than json.dumps": ("[" * 900 + "]" * 900, None),
+    "NaN": ('{"statusCode": 200, "a": NaN}', {"body": '{"statusCode": 200, "a": NaN}'}),
+    "a number too large": ("[1e999]", {"body": "[1e999]"}),
+    "no UTF-8": (b"\xff\xfe\xfd", {"base64": "//79"}),
+    "nothing": ("", {"body": ""}),
+}
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_whatever_a_function_returns(serve, tmp_path, name):
+    result, kept = RESULTS[name]
+    source = f"def handler(event, context):\n    return {result!r}"
+    server = serve(source, "index:handler", "--record", "records")
+    answer = server.get()
+    assert answer.status == 200
+    server.stop()
+    assert "cannot record" not in server.log
+    [file] = (tmp_path / "records").iterdir()
+    document = json.loads(file.read_text("utf-8"))
+    recorded = Response(200, (), base64.b64decode(document["response"].get("base64", "")))
+    assert (recorded.body or document["response"]["body"].encode()) == answer.body
+    if kept is None:  # as it is or as text, depending on the Python
+        [kept] = [each for each in (json.loads(result), {"body": result}) if each == document["result"]]
+    assert document["result"] == kept
+    if answer.body:
+        status, out, _ = replay(file, "--target", "index:handler", cwd=tmp_path)
+        assert (status, out) == (0, f"same: {file}\n")
+
+
+def test_record_for_its_owner_alone_in_a_directory_for_all(tmp_path):
+    (tmp_path / "records").mkdir(0o755)
+    old = os.umask(0)
+    try:
+        Recorder(tmp_path / "records", custom_domain=False).write(exchange())
+    finally:
+        os.umask(old)
+    [file] = (tmp_path / "records").iterdir()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert read_record(file)["response"]["body"] == "done"
+
+
+def exchange():
+    event = {"requestContext": {"time": "2026-05-04T03:02:01Z"}}
+    request = Request("GET", "/", "", (), b"", "http", "1.1", "", ("", 0))
+    return Exchange(request, "1-a", Response(200, (), b"done"), 0.1, event, Reply("result", b"done", "c-1"))
+
+
+@pytest.mark.parametrize("call", ["write", "close", "replace"])
+def test_disk_that_fails_leaves_nothing_of_a_record(tmp_path, monkeypatch, call):
+    recorder = Recorder(tmp_path, custom_domain=False)
+
+    def fail(*arguments):
+        raise OSError(5, "Input/output error")
+
+    if call == "replace":
+        monkeypatch.setattr(os, "replace", fail)
+    else:
+        monkeypatch.setattr(record, "open", lambda *arguments: Failing(*arguments), raising=False)
+        monkeypatch.setattr(Failing, call, fail)
+    with pytest.raises(OSError, match="Input/output error"):
+        recorder.write(exchange())
+    assert list(tmp_path.iterdir()) == []
+
+
+class Failing(io.FileIO):
+    """A file on a disk that is about to fail."""
+
+    def __exit__(self, *exc_info):
+        self.close()
+
+
+def test_record_that_cannot_be_made_costs_its_client_nothing(serve, tmp_path):
+    """Whatever goes wrong, it is a line on the terminal."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import fc_adapter.runner.record as record\n"
+        "def fail(*arguments): raise MemoryError\n"
+        "record.describe_response = fail\n"
+    )
+    server = serve(SOURCE, "index:handler", "--record", "records", environment={"PYTHONPATH": str(tmp_path)})
+    assert server.get().text == "!"
+    server.wait_for("^cannot record the exchange: MemoryError$")
+    assert list((tmp_path / "records").iterdir()) == []
 
 
 def test_differences():

@@ -180,6 +180,7 @@ def test_records_are_named_by_the_runner_and_readable_by_their_owner(serve, tmp_
     [file] = wait_until(lambda: list((tmp_path / "records").iterdir()))
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d{6}Z-1-[0-9a-f-]+\.json", file.name)
     assert stat.S_IMODE((tmp_path / "records").stat().st_mode) == 0o700
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def test_variables_are_told_to_the_function_alone(serve, tmp_path):
