@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,18 @@ from hypothesis import settings
 settings.register_profile("suite", deadline=None, max_examples=200, derandomize=True)
 settings.register_profile("long", deadline=None, max_examples=20_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
+
+
+def let_interrupts_work():
+    """Have SIGINT raise KeyboardInterrupt where it is ignored, as in what a script runs in the background with ``&``.
+
+    Processes inherit that, and the runner, which is stopped with SIGINT, then leaves it so.
+    """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+let_interrupts_work()
 
 EVENTS = Path(__file__).parent / "data" / "events"
 SCHEMA = Path(__file__).parent / "data" / "fc3-props.schema.json"

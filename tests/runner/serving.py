@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from pathlib import Path
 
 PATIENCE = 20  # seconds, for what takes a fraction of one on a machine that is not busy
@@ -75,7 +76,7 @@ class Server:
             stdout=subprocess.DEVNULL,
             start_new_session=True,
         )
-        self._reader = threading.Thread(target=self._read)
+        self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         if expect_start:
             try:
@@ -110,6 +111,13 @@ class Server:
         except AssertionError as error:  # pragma: no cover - a test fails
             raise AssertionError(f"{error}; the log is\n{self.log}") from None
 
+    def mark(self):
+        """How many lines there are once all that came before is written. Takes a GET request."""
+        path = f"/{uuid.uuid4()}"
+        self.get(path)
+        self.wait_for(f"^GET {path}  ")
+        return next(number for number, line in enumerate(self.lines, 1) if path in line)
+
     def request(self, method="GET", path="/", body=None, headers=None, **options):
         """Send one request on a connection of its own."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
@@ -136,13 +144,19 @@ class Server:
         """The ids of the instances' processes."""
         return children(self.process.pid)
 
-    def stop(self, number=signal.SIGINT):
-        """End it in order, and return its exit status."""
+    def stop(self, number=signal.SIGINT, patience=PATIENCE):
+        """End it in order, and return its exit status. One that does not end is killed, which fails the test."""
         if self.process.poll() is None:
             self.process.send_signal(number)
+        try:
+            self.process.wait(patience)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            name = signal.Signals(number).name
+            raise AssertionError(f"it did not end within {patience} s of {name}; the log is\n{self.log}") from None
         return self._ended()
 
-    def kill(self):  # pragma: no cover - a test fails
+    def kill(self):
         """End it at once."""
         self.process.kill()
         return self._ended()
@@ -150,12 +164,13 @@ class Server:
     def _ended(self):
         status = self.process.wait(PATIENCE)
         self._reader.join(PATIENCE)
-        self.process.stderr.close()
+        if not self._reader.is_alive():  # pragma: no branch - else what the function has started holds the pipe
+            self.process.stderr.close()
         return status
 
     def _read(self):
         for line in self.process.stderr:
-            self.lines.append(line.decode().rstrip("\n"))
+            self.lines.append(line.decode(errors="backslashreplace").rstrip("\n"))
 
 
 def children(parent):

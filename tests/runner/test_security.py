@@ -146,7 +146,7 @@ def test_upgrades_are_not_taken(echo):
 
 
 def test_nothing_of_a_request_gets_to_the_terminal_as_it_is(echo):
-    since = len(echo.lines)
+    since = echo.mark()
     for data in (
         b"GET /\x1b]0;title\x07 HTTP/1.1\r\nHost: h\r\n\r\n",
         b"GET /%1b%5b2J%0a%0dFC%20Invoke?%0a=%1b HTTP/1.1\r\nHost: h\r\n\r\n",
