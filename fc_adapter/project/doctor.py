@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..errors import ConfigError
 from ..runner.template import read_props, read_template
+from ..runner.terminal import escape_json, tell
 from .runtimes import parse_runtime
 
 TYPE_CHECKING = False
@@ -30,11 +31,12 @@ def doctor(options: argparse.Namespace) -> int:
     findings = sorted(_examine(options), key=lambda each: _LEVELS.index(each.level))
     counts = {level: sum(each.level == level for each in findings) for level in _LEVELS}
     if options.json:
-        print(json.dumps({"findings": [each._asdict() for each in findings], **counts}, indent=2, ensure_ascii=False))
+        document = {"findings": [each._asdict() for each in findings], **counts}
+        print(escape_json(json.dumps(document, indent=2, ensure_ascii=False)))
     else:
         for finding in findings:
-            print(_describe(finding))
-        print(f"{_count(counts['error'], 'error')}, {_count(counts['warning'], 'warning')}")
+            tell(*_describe(finding))
+        tell(f"{_count(counts['error'], 'error')}, {_count(counts['warning'], 'warning')}")
     return int(counts["error"] > 0 or (options.strict and counts["warning"] > 0))
 
 
@@ -82,10 +84,9 @@ def _read_project(options: argparse.Namespace) -> Project:
     return Project(dataclasses.replace(function, runtime=runtime.version), props, runtime)
 
 
-def _describe(finding: Finding) -> str:
+def _describe(finding: Finding) -> list[str]:
     lines = [f"{finding.level}: {finding.check}: {finding.message}"]
-    lines += [f"  {label}: {text}" for label, text in (("why", finding.why), ("do", finding.todo)) if text]
-    return "\n".join(lines)
+    return lines + [f"  {label}: {text}" for label, text in (("why", finding.why), ("do", finding.todo)) if text]
 
 
 def _count(number: int, noun: str) -> str:

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from ..errors import ConfigError
+from ..runner.terminal import tell
 from .build import build_command, requirement_files
 from .find_app import find_app
 from .runtimes import default_runtime, parse_runtime
@@ -31,11 +32,11 @@ def init(options: argparse.Namespace) -> int:
     files, notes, package = {}, [], ""
     entry = _existing_entry(directory)
     if entry is not None:
-        print(f"left alone  {entry.module}.py, which has a handler")
+        tell(f"left alone  {entry.module}.py, which has a handler")
         notes += ["--app is for a new entry, and this one stays as it is"] * bool(options.app)
     else:
         found = find_app(directory, options.app)
-        print(f"found {found.app}")
+        tell(f"found {found.app}")
         notes += found.notes
         package = found.app.package
         entry = Entry(_free_module(directory), found.app.made.interface != "wsgi")
@@ -51,8 +52,8 @@ def init(options: argparse.Namespace) -> int:
     if importlib.util.find_spec("yaml") is None:
         notes.append("serve and doctor read s.yaml with PyYAML: pip install 'fc-adapter[yaml]'")
     for note in notes:
-        print(f"note: {note}")
-    print(f"next, here:\n  fc-adapter serve\nand in the cloud:\n  {build} && fc-adapter doctor && s deploy")
+        tell(f"note: {note}")
+    tell("next, here:", "  fc-adapter serve", "and in the cloud:", f"  {build} && fc-adapter doctor && s deploy")
     return 0
 
 
@@ -90,11 +91,11 @@ def _free_module(directory: Path) -> str:
 def _write(path: Path, text: str, *, is_dry: bool) -> bool:
     """Write a file unless there is one, and say what was done. Returns whether it was, or would have been."""
     if path.exists() or path.is_symlink():
-        print(f"left alone  {path.name}, which was there")
+        tell(f"left alone  {path.name}, which was there")
         return False
     if is_dry:
-        print(f"would write {path.name}:\n{text}")
+        tell(f"would write {path.name}:", *text.split("\n"))
         return True
     path.write_text(text, encoding="utf-8")
-    print(f"wrote       {path.name}")
+    tell(f"wrote       {path.name}")
     return True

@@ -7,7 +7,7 @@ What the commands of ``fc-adapter`` do, and ``serve()`` for tests:
 - ``pool``, ``instance``, ``in_process``: the instances; ``worker``, ``runtime``, ``context``: what is inside of one;
   ``frames``: what goes between the two.
 - ``function``, ``target``, ``template``: which function to run, from a name or from ``s.yaml``.
-- ``console``, ``record``, ``watch``: lines on the terminal, exchanges in files, reloading.
+- ``console``, ``terminal``: lines, and what they may hold; ``record``, ``watch``: exchanges in files, reloading.
 """
 
 from __future__ import annotations

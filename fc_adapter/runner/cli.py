@@ -11,25 +11,37 @@ from typing import Any, NoReturn
 from .. import __version__
 from ..errors import ConfigError
 from ..project.cli import add_doctor, add_init
+from .terminal import warn
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit status: 0, 1 for a function error, 2 for wrong usage."""
-    options = _build_parser().parse_args(arguments)
+    name = "fc-adapter"
     try:
-        status: int = options.command(options)
+        try:
+            options = _build_parser().parse_args(arguments)
+            name = f"fc-adapter {options.name}"
+            return int(options.command(options))
+        finally:
+            sys.stdout.flush()
     except ConfigError as error:
-        print(f"fc-adapter {options.name}: {error}", file=sys.stderr)
+        warn(f"{name}: {error}")
         return 2
-    except BrokenPipeError:  # whoever reads the output has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 1
     except OSError as error:
-        print(f"fc-adapter {options.name}: {error}", file=sys.stderr)
+        if not isinstance(error, BrokenPipeError):  # then whoever reads the output has read enough
+            warn(f"{name}: {error}")
+        _drop_output()
         return 1
     except KeyboardInterrupt:
         return 130
-    return status
+
+
+def _drop_output() -> None:
+    """Lose what standard output still holds if it cannot be written: the exit would fail at it once more."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -52,7 +64,8 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """One line instead of the usage, which is long."""
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+        warn(f"{self.prog}: {message}; see {self.prog} --help")
+        sys.exit(2)
 
 
 def _build_parser() -> argparse.ArgumentParser:

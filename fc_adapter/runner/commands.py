@@ -27,6 +27,7 @@ from .invoke import print_response
 from .pool import Pool
 from .record import Recorder, differences, read_record
 from .serving import LocalPlatform
+from .terminal import tell
 from .watch import watch
 
 TYPE_CHECKING = False
@@ -36,11 +37,15 @@ if TYPE_CHECKING:
 
 def serve(options: argparse.Namespace) -> int:
     """Serve the function until Ctrl-C or SIGTERM."""
+    with Console() as console:
+        return _serve(options, console)
+
+
+def _serve(options: argparse.Namespace, console: Console) -> int:
     if options.reload and options.in_process:
         raise ConfigError("--reload starts new instances, and with --in-process there are none: choose one of them")
     if options.check is not None and not options.check.startswith("/"):
         raise ConfigError(f"--check is a path such as /, got {options.check!r}")
-    console = Console()
     function = configure(options)
     recorder = _start_recorder(options)
 
@@ -93,7 +98,7 @@ def serve(options: argparse.Namespace) -> int:
         if inspector is not None:
             _serve_inspector(inspector, options, platform, function, console)
         if options.check is not None:
-            return _check(platform.url, options.check)
+            return _check(platform.url, options.check, console)
         if options.reload:
 
             def renew(changed: list[str]) -> None:
@@ -116,7 +121,11 @@ def serve(options: argparse.Namespace) -> int:
 
 def replay(options: argparse.Namespace) -> int:
     """Run recorded exchanges again; print what differs. Returns 1 when anything does."""
-    console = Console()
+    with Console() as console:
+        return _replay(options, console)
+
+
+def _replay(options: argparse.Namespace, console: Console) -> int:
     records = [(name, read_record(Path(name))) for name in options.files]
     function = configure(options)
     pool = Pool(lambda: Instance(function, log=console.log, freeze=False), limit=1, idle_seconds=300.0)
@@ -130,9 +139,7 @@ def replay(options: argparse.Namespace) -> int:
             request_id = new_request_id()
             response, reply = gateway.run_event(record["event"], request_id)
             found = list(differences(record["response"], gateway.finish(response, request_id)))
-            print(f"{'differs' if found else 'same'}: {name}")
-            for line in found:
-                print(f"  {line}")
+            tell(f"{'differs' if found else 'same'}: {name}", *(f"  {line}" for line in found))
             if reply.kind != "result":
                 console.say(reply.describe_error())
             status = status or int(bool(found))
@@ -141,12 +148,13 @@ def replay(options: argparse.Namespace) -> int:
     return status
 
 
-def _check(url: str, path: str) -> int:
+def _check(url: str, path: str, console: Console) -> int:
     """Send a GET request and print the answer. Returns 1 when it is an error of the server's."""
     with contextlib.closing(http.client.HTTPConnection(url.partition("//")[2])) as connection:
         connection.request("GET", path)
         answer = connection.getresponse()
         response = Response(answer.status, tuple(answer.getheaders()), answer.read())
+    console.flush()
     print_response(response)
     return int(response.status >= 500)
 

@@ -5,50 +5,143 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
-from typing import Any
+import time
+from collections import deque
+from typing import Any, Union
 
 from .gateway import Exchange
+from .terminal import printable
 
 _COLOURS = {2: "32", 3: "36", 4: "33", 5: "31"}
+_BACKLOG = 4 * 1024 * 1024  # characters that wait to be written
+_PATIENCE = 0.5  # seconds without progress after which a terminal counts as one that nobody reads
+
+Part = Union[str, "tuple[str, str]"]
 
 
 class Console:
-    """Writes whole lines from many threads. Colours are used on a terminal only."""
+    """Writes whole lines from many threads, in the order in which they come. Colours are used on a terminal only.
+
+    A thread of its own does the writing, since a terminal may take nothing for long: in a pager, or after Ctrl-S. Lines
+    then wait until there are too many of them; further ones are dropped, and a note tells how many.
+    """
 
     def __init__(self, stream: Any = None) -> None:
         self._stream = stream or sys.stderr
-        self._lock = threading.Lock()
         self._is_terminal = self._stream.isatty()
+        self._changed = threading.Condition()
+        self._lines: deque[str] = deque()
+        self._size = 0  # characters of those lines, and of the one that is being written
+        self._dropped = 0
+        self._written = 0  # lines
+        self._is_writing = False
+        self._is_stuck = False
+        threading.Thread(target=self._write_lines, daemon=True).start()
+
+    def __enter__(self) -> Console:
+        return self
+
+    def __exit__(self, *exc_info: Any) -> None:
+        self.flush()
 
     def say(self, text: str) -> None:
-        """Write one line of the runner's own. What cannot be written is lost: requests go on when a disk is full."""
-        with self._lock, contextlib.suppress(OSError):
-            print(text, file=self._stream, flush=True)
+        """Write one line of the runner's own, or several; see ``printable()`` for what becomes of them."""
+        self._put(text)
 
     def log(self, instance_id: str, line: bytes) -> None:
         """Write one line of the function's log, as it is."""
         text = line.decode("utf-8", "backslashreplace").rstrip("\r\n")
-        self.say(self._paint(text, "2"))
+        self._append(self._paint(text, "2"))
 
     def report(self, exchange: Exchange) -> None:
         """Write the line of a request, and what went wrong if it has no result."""
         request, response, reply = exchange.request, exchange.response, exchange.reply
         target = f"{request.raw_path}?{request.query_string}" if request.query_string else request.raw_path
-        parts = [
+        parts: list[Part] = [
             f"{request.method} {target[:200]}",
-            self._paint(str(response.status), _COLOURS.get(response.status // 100, "0")),
+            (str(response.status), _COLOURS.get(response.status // 100, "0")),
             f"{exchange.seconds * 1000:.0f} ms",
         ]
         if reply is not None:
             if reply.start_seconds is not None:
-                parts.append(self._paint(f"cold start {reply.start_seconds * 1000:.0f} ms", "35"))
+                parts.append((f"cold start {reply.start_seconds * 1000:.0f} ms", "35"))
             if reply.init_seconds is not None:
                 parts.append(f"init {reply.init_seconds * 1000:.0f} ms")
             parts.append(reply.instance_id)
         parts.append(exchange.request_id)
-        self.say("  ".join(parts))
+        self._put(*parts)
         if reply is not None and reply.kind != "result":
-            self.say(self._paint(reply.describe_error(), "31"))
+            self._put((reply.describe_error(), "31"))
+
+    def flush(self) -> None:
+        """Wait until all lines are written, unless nobody reads them."""
+        with self._changed:
+            end = self._written + len(self._lines) + self._is_writing
+            while self._written < end and self._makes_progress():
+                pass
+
+    def _makes_progress(self) -> bool:
+        """Wait until a further line has been written. Returns whether that was so in time. Needs the lock."""
+        written = self._written
+        return self._changed.wait_for(lambda: self._written > written, _PATIENCE)
+
+    def _put(self, *parts: Part) -> None:
+        """Write the parts of a line, each a text or a text and its colour: all but the function's log."""
+        pairs = [(part, "") if isinstance(part, str) else part for part in parts]
+        self._append("  ".join([self._paint(printable(text), code) for text, code in pairs]))
+
+    def _append(self, line: str) -> None:
+        line += "\n"
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._size < _BACKLOG or self._is_stuck, _PATIENCE):
+                self._is_stuck = True
+            if self._size >= _BACKLOG:
+                self._dropped += 1
+                return
+            self._tell_dropped()
+            self._enqueue(line)
+
+    def _enqueue(self, line: str) -> None:
+        self._lines.append(line)
+        self._size += len(line)
+        self._changed.notify_all()
+
+    def _tell_dropped(self) -> None:
+        if self._dropped:
+            self._enqueue(f"note: {self._dropped} lines are missing here: nobody read them\n")
+            self._dropped = 0
+
+    def _write_lines(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._lines)
+                line = self._lines.popleft()
+                self._is_writing = True
+            with contextlib.suppress(OSError, ValueError):  # Requests go on when a disk is full or the stream closed.
+                self._write(line)
+            with self._changed:
+                self._size -= len(line)
+                self._written += 1
+                self._is_writing = False
+                self._is_stuck = False
+                if not self._lines:
+                    self._tell_dropped()
+                self._changed.notify_all()
+
+    def _write(self, line: str) -> None:
+        """Write ``line`` in one piece, and past Python's buffer: its lock, held for long, would abort the exit."""
+        buffer = getattr(self._stream, "buffer", None)
+        if buffer is None:
+            self._stream.write(line)
+            return
+        raw = getattr(buffer, "raw", buffer)
+        rest = memoryview(line.encode(self._stream.encoding, self._stream.errors or "strict"))
+        while rest:
+            written = raw.write(rest)
+            if written is None:  # not blocking, and full
+                time.sleep(0.01)
+            else:
+                rest = rest[written:]
 
     def _paint(self, text: str, code: str) -> str:
-        return f"\033[{code}m{text}\033[0m" if self._is_terminal else text
+        return f"\033[{code}m{text}\033[0m" if code and self._is_terminal else text

@@ -24,6 +24,7 @@ from .context import ACCOUNT_ID, new_request_id
 from .function import Function
 from .runtime import Runtime, dump_error
 from .target import Target, parse_target
+from .terminal import escape_json, printable
 
 
 def invoke(options: argparse.Namespace) -> int:
@@ -117,9 +118,9 @@ def _dump_event(request: Request, request_id: str) -> bytes:
 def _indent(data: bytes) -> str:
     """JSON made readable, or anything else as it is."""
     try:
-        return json.dumps(json.loads(data), indent=2, ensure_ascii=False)
-    except ValueError:
-        return data.decode("utf-8", "backslashreplace")
+        return escape_json(json.dumps(json.loads(data), indent=2, ensure_ascii=False))
+    except (ValueError, RecursionError):
+        return _for_terminal(data) if sys.stdout.isatty() else data.decode("utf-8", "backslashreplace")
 
 
 def _read_arguments(options: argparse.Namespace) -> Request:
@@ -162,13 +163,13 @@ def print_response(response: Response, *, with_body: bool = True) -> None:
     """Write the response as HTTP does, except that a terminal gets no binary and no control characters."""
     lines = [f"HTTP/1.1 {response.status} {response.reason}".rstrip()]
     lines += [f"{name}: {value}" for name, value in response.headers]
-    head, body = "\n".join(lines), response.body if with_body else b""
+    body = response.body if with_body else b""
     if sys.stdout.isatty():
-        write_output(_for_terminal(head.encode("utf-8")) + "\n")
+        write_output("\n".join(map(printable, lines)) + "\n")
         if body:
             write_output(_for_terminal(body))
     else:
-        _write(head.encode("utf-8") + b"\n\n" + body)
+        _write("\n".join(lines).encode("utf-8") + b"\n\n" + body)
 
 
 def write_output(text: str) -> None:

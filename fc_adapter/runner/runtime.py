@@ -20,6 +20,7 @@ from ..handler import Handler
 from .context import build_context
 from .function import Function
 from .target import Target, load_target, names_handler
+from .terminal import warn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,10 +74,7 @@ class Runtime:
             return dump_result(self._handler(event, self._context()))
         except TypeError as error:
             if str(error) == "'FCContext' object is not callable":
-                print(
-                    "note: the handler seems to be a WSGI app; make one of it: handler = fc_adapter.wrap(app)",
-                    file=sys.stderr,
-                )
+                warn("note: the handler seems to be a WSGI app; make one of it: handler = fc_adapter.wrap(app)")
             raise
 
     def stop(self) -> None:
@@ -103,7 +101,7 @@ class Runtime:
             try:
                 self._load_hook(handler)
             except ConfigError as error:
-                print(f"note: the {name} hook {handler} will fail: {error}", file=sys.stderr)
+                warn(f"note: the {name} hook {handler} will fail: {error}")
 
     def start_logging(self, stream: TextIO) -> logging.Handler:
         """Send the root logger to ``stream`` in the runtime's format, from level INFO up, as the platform does."""

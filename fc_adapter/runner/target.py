@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from ..application import NotFoundError, detect_interface, load_object, names_its_interface
 from ..errors import ConfigError
 from ..handler import Handler, wrap
+from .terminal import warn
 
 
 class Target(NamedTuple):
@@ -72,9 +73,8 @@ def load_target(target: Target, *, wrap_apps: bool = True) -> Callable[..., Any]
     handler: Callable[..., Any] = found
     if isinstance(handler, Handler) or not wrap_apps or not names_its_interface(handler):
         return handler
-    print(
+    warn(
         f"note: {target.module}:{target.attribute} is a bare {detect_interface(handler).upper()} app, wrapped for this "
-        "run; to deploy it, write handler = fc_adapter.wrap(app)",
-        file=sys.stderr,
+        "run; to deploy it, write handler = fc_adapter.wrap(app)"
     )
     return wrap(handler)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
 from .function import METHODS, Function, Hook
 from .target import Target
+from .terminal import warn
 
 
 def read_template(path: Path, *, resource: str | None = None) -> Function:
@@ -169,7 +169,7 @@ def _lookup(match: re.Match[str], document: dict[str, Any]) -> Any:
     if name in os.environ:
         return os.environ[name]
     if not default:
-        print(f"note: {match[0]} in the template is empty: there is no variable {name}", file=sys.stderr)
+        warn(f"note: {match[0]} in the template is empty: there is no variable {name}")
     return default[0] if default else ""
 
 

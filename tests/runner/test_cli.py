@@ -426,12 +426,28 @@ def test_output_that_nobody_reads(tmp_path):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has a device that is always full")
-def test_output_that_cannot_be_written():
-    arguments = [sys.executable, "-m", "fc_adapter", "event", "GET", "/"]
+@pytest.mark.parametrize(
+    ("unbuffered", "arguments", "name"),
+    [
+        ("", ["event", "GET", "/"], " event"),
+        ("1", ["event", "GET", "/"], " event"),
+        ("", ["init", "--dry-run"], " init"),
+        ("1", ["init", "--dry-run"], " init"),
+        ("", ["--help"], ""),
+    ],
+)
+def test_output_that_cannot_be_written(project, unbuffered, arguments, name):
     with open("/dev/full", "w") as full:
-        done = subprocess.run(arguments, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
-    assert done.returncode == 1
-    assert done.stderr.startswith("fc-adapter event: [Errno 28] No space left on device")
+        done = subprocess.run(
+            [sys.executable, "-m", "fc_adapter", *arguments],
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert (done.returncode, done.stderr) == (1, f"fc-adapter{name}: [Errno 28] No space left on device\n")
 
 
 @pytest.mark.parametrize(

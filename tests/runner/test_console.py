@@ -102,6 +102,6 @@ def test_in_process_error(serve):
     source = "import sys\ndef handler(event, context):\n    sys.exit(3) if b'exit' in event else 1 / 0\n"
     server = serve(source, "index:handler", "--in-process")
     assert server.get().status == 502
-    server.wait_for("^ZeroDivisionError: division by zero")
+    server.wait_for("^  ZeroDivisionError: division by zero")
     assert server.get("/exit").status == 502
     server.wait_for(r"^Process exited unexpectedly before completing request \(SystemExit: 3\)")

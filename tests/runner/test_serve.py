@@ -161,7 +161,7 @@ def test_port_in_use(project):
 @pytest.mark.parametrize(
     ("source", "shown", "arguments"),
     [
-        ("import no_such_dependency", "line 1, in <module>\n    import no_such_dependency\nModuleNotFoundError", []),
+        ("import no_such_dependency", "line 1, in <module>\n    import no_such_dependency\n  ModuleNotFoundError", []),
         ("import no_such_dependency", "line 1, in <module>\n    import no_such_dependency", ["--in-process"]),
         ("import sys\nsys.exit(3)", "before completing request (SystemExit: 3)", ["--in-process"]),
         ("x = 1 +", "SyntaxError: invalid syntax", []),
