@@ -7,6 +7,7 @@ import weakref
 from logging import getLogger
 from typing import Any, Callable, cast
 
+from .application import is_coroutine_function
 from .cycle import Cycle
 from .errors import AppError
 from .exchange import Exchange
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     Scope = dict[str, Any]
     Application = Callable[..., Any]
+
+    from .options import OtherEventHandler
 
 _logger = getLogger("fc_adapter")
 context_variable()  # from now on the current invocation follows into tasks and threads
@@ -84,8 +87,28 @@ class Server:
         exchange = Exchange(body)
         scope["root_path"] = self._root_path(scope["path"])
         scope["fc.event"], scope["fc.context"], scope["fc.request_id"] = invocation
+        self._run(self._app, scope, exchange, invocation)
+        return exchange.response()
+
+    def call_other(self, function: OtherEventHandler, invocation: Invocation) -> Any:
+        """Call ``on_other_event`` and return its result; a coroutine function runs in the loop, after the startup.
+
+        Raises what it raises, AppError, and DeadlineError when time runs out.
+        """
+        if not is_coroutine_function(function):
+            return function(invocation.event, invocation.context)
+        results: list[Any] = []
+
+        async def app(*_: Any) -> None:
+            results.append(await function(invocation.event, invocation.context))
+
+        self._run(app, {}, Exchange(b""), invocation)
+        return results.pop()
+
+    def _run(self, app: Application, scope: Scope, exchange: Exchange, invocation: Invocation) -> None:
+        """Run ``app`` and its background work. Raises its error, unless it came after a complete response."""
         cycle = Cycle(
-            self._app,
+            app,
             scope,
             exchange,
             lifespan=self._lifespan,
@@ -110,7 +133,6 @@ class Server:
                 error,
                 exc_info=error,
             )
-        return exchange.response()
 
     def initialize(self) -> None:
         """Run the app's startup. Raises AppError with the app's own message when it fails."""

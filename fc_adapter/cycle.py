@@ -9,7 +9,7 @@ from typing import Any, Callable
 
 from .errors import DeadlineError
 from .exchange import Exchange
-from .invocation import Invocation
+from .invocation import Invocation, function_timeout
 from .lifespan import Lifespan
 from .loop import is_quiet
 from .tasks import RequestTasks, describe_task, format_stack, take_exception
@@ -62,7 +62,7 @@ class Cycle:
         margin = self._deadline_margin
         if margin is None:
             return await self._run_app()
-        timeout = self._function_timeout()
+        timeout = function_timeout(self._invocation.context)
         if timeout is None:
             return await self._run_app()
         if margin >= timeout:
@@ -70,13 +70,6 @@ class Cycle:
             return await self._run_app()
         self._reserve = margin
         return await self._run_app_until(self._began + timeout - margin)
-
-    def _function_timeout(self) -> float | None:
-        """The function's timeout in seconds, if the platform's context tells it."""
-        try:
-            return float(self._invocation.context.function.timeout)  # some runtimes have it as a string
-        except (AttributeError, TypeError, ValueError):
-            return None
 
     async def _run_app(self) -> None:
         lifespan, exchange = self._lifespan, self._exchange
@@ -107,7 +100,7 @@ class Cycle:
         if not self._tasks.running:
             return
         seconds = self._background_timeout
-        timeout = self._function_timeout()
+        timeout = function_timeout(self._invocation.context)
         if timeout is not None:
             seconds = min(seconds, max(self._began + timeout - self._reserve - time.monotonic(), 0.0))
         if await self._tasks.wait(seconds):

@@ -11,6 +11,7 @@ from .messages import Response
 from .options import (
     parse_base_path,
     parse_choice,
+    parse_flush,
     parse_on_other_event,
     parse_seconds,
     parse_split_query,
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .asgi import Server as ASGIServer
-    from .options import OtherEventHandler
+    from .flush import Flush
+    from .options import FlushFunction, OtherEventHandler
     from .wsgi import Server as WSGIServer
 
 
@@ -39,6 +41,7 @@ def wrap(
     on_other_event: OtherEventHandler | None = None,
     background_timeout: float = 10.0,
     deadline_margin: float | None = None,
+    flush: Iterable[FlushFunction] = (),
 ) -> Handler:
     """Make the handler that Function Compute calls out of a WSGI or ASGI application.
 
@@ -55,12 +58,17 @@ def wrap(
     - ``on_error``: ``"respond"`` answers what the app raises with a plain 500, ``"raise"`` lets it out, which makes
       it a function error (the client gets 502, the platform's alarms count it).
     - ``on_other_event``: called as ``on_other_event(event, context)``, with what the platform passed, for events that
-      are not HTTP (timers, queues); its return value is the handler's. Without it they raise EventError.
+      are not HTTP (timers, queues); its return value is the handler's. Without it they raise EventError. For an ASGI
+      app it may be a coroutine function, which runs in the app's event loop, after its startup.
     - ``background_timeout`` (ASGI, seconds): how long to wait for the asyncio tasks that a request has started, since
       the platform freezes the instance once the handler returns; 0 waits for none.
     - ``deadline_margin`` (ASGI, seconds): how long before the function's timeout the app is cancelled and the client
       answered with 504, the log saying where the app was; None leaves it to the platform. Code that blocks the event
       loop cannot be cancelled.
+    - ``flush``: functions without arguments, such as ``[sentry_sdk.flush]``, called in this order at the end of each
+      invocation and of ``pre_stop``, since what libraries send from threads of their own would wait for the next
+      request. They run in another thread, and get what the function's timeout leaves, or 10 seconds where it is not
+      known. What they raise is logged.
 
     Raises ConfigError, which names the value and the choices, for a wrong option or an app that is none.
     """
@@ -79,6 +87,9 @@ def wrap(
     parse_seconds("background_timeout", background_timeout)
     if deadline_margin is not None:
         parse_seconds("deadline_margin", deadline_margin)
+
+    on_other_event = parse_on_other_event(on_other_event, interface)
+    flush = parse_flush(flush)
 
     server: WSGIServer | ASGIServer
     if interface == "wsgi":
@@ -107,7 +118,8 @@ def wrap(
         split_query=parse_split_query(split_query),
         text_types=parse_text_types(text_types),
         raise_errors=raise_errors,
-        on_other_event=parse_on_other_event(on_other_event),
+        on_other_event=on_other_event,
+        flush=flush,
     )
 
 
@@ -125,12 +137,21 @@ class Handler:
         text_types: frozenset[str],
         raise_errors: bool,
         on_other_event: OtherEventHandler | None,
+        flush: tuple[FlushFunction, ...],
     ) -> None:
         self._server = server
         self._split_query = split_query
         self._text_types = text_types
         self._raise_errors = raise_errors
         self._on_other_event = on_other_event
+        self._flush: Flush | None = None
+        self._enter: Callable[[Invocation], Any] = enter
+        self._leave: Callable[[Any], None] = leave
+        if flush:
+            from .flush import Flush
+
+            self._flush = Flush(flush)
+            self._enter, self._leave = self._flush.enter, self._flush.leave
 
     def __repr__(self) -> str:
         return f"<fc_adapter.Handler of {self._server}>"
@@ -150,7 +171,7 @@ class Handler:
                 raise
             return self._call_other(self._on_other_event, event, context)
         invocation = Invocation(fields, context, _request_id(fields, context))
-        mark = enter(invocation)
+        mark = self._enter(invocation)
         try:
             request = parse_loaded(fields, split_query=self._split_query)
             try:
@@ -165,20 +186,21 @@ class Handler:
                 raise
             return build_result(_answer(error, invocation.request_id, 400, f"Bad Request: {error}"))
         finally:
-            leave(mark)
+            self._leave(mark)
 
     def _call_other(self, function: OtherEventHandler, event: Any, context: Any) -> Any:
-        mark = enter(Invocation(event, context, _request_id({}, context)))
+        invocation = Invocation(event, context, _request_id({}, context))
+        mark = self._enter(invocation)
         try:
-            return function(event, context)
+            return self._server.call_other(function, invocation)
         finally:
-            leave(mark)
+            self._leave(mark)
 
     def _call_wsgi(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """FC 2.0 calls an HTTP function as a WSGI application, with its context in the environ."""
         context = environ.get("fc.context")
         invocation = Invocation(None, context, _request_id({}, context))
-        mark = enter(invocation)
+        mark = self._enter(invocation)
         try:
             return self._server.respond_wsgi(environ, start_response, invocation)
         except Exception as error:
@@ -188,15 +210,24 @@ class Handler:
             start_response(f"{status} {body.decode()}", list(headers), (type(error), error, error.__traceback__))
             return [body]
         finally:
-            leave(mark)
+            self._leave(mark)
 
     def initialize(self, context: Any = None) -> None:
         """The Initializer hook (``index.initialize``): prepare the instance before its first request."""
-        self._server.initialize()
+        try:
+            self._server.initialize()
+        except Exception:
+            if self._flush is not None:  # the platform ends an instance whose initializer has failed
+                self._flush.run()
+            raise
 
     def pre_stop(self, context: Any = None) -> None:
         """The PreStop hook (``index.pre_stop``): let go of what the instance holds."""
-        self._server.pre_stop()
+        try:
+            self._server.pre_stop()
+        finally:
+            if self._flush is not None:
+                self._flush.run()
 
 
 def _answer_error(error: Exception, request_id: str) -> Response:

@@ -74,3 +74,11 @@ def leave(mark: Mark) -> None:
         _thread.invocation = mark
     else:
         mark.var.reset(mark)
+
+
+def function_timeout(context: Any) -> float | None:
+    """The function's timeout in seconds, if the platform's ``context`` tells it."""
+    try:
+        return float(context.function.timeout)  # some runtimes have it as a string
+    except (AttributeError, TypeError, ValueError):
+        return None

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
+    FlushFunction = Callable[[], object]
     OtherEventHandler = Callable[[Any, Any], Any]
 
 
@@ -64,8 +65,52 @@ def parse_text_types(text_types: Iterable[str]) -> frozenset[str]:
     return parsed
 
 
-def parse_on_other_event(function: OtherEventHandler | None) -> OtherEventHandler | None:
-    """A function whose result is there when it returns, or None."""
-    if function is not None and (not callable(function) or is_coroutine_function(function)):
-        raise ConfigError(f"on_other_event must be a function of (event, context), not async, got {function!r}")
+def parse_on_other_event(function: OtherEventHandler | None, interface: str) -> OtherEventHandler | None:
+    """A function of ``(event, context)``, for ASGI apps also a coroutine function, or None."""
+    if function is None:
+        return None
+    if not callable(function):
+        raise ConfigError(f"on_other_event must be a function of (event, context), got {function!r}")
+    if interface == "wsgi" and is_coroutine_function(function):
+        raise ConfigError(
+            f"on_other_event is the coroutine function {function!r}, but a WSGI app has no event loop for it; pass a "
+            "plain function, which may call asyncio.run()"
+        )
     return function
+
+
+def parse_flush(functions: Iterable[FlushFunction]) -> tuple[FlushFunction, ...]:
+    """Functions that can be called without arguments; one function alone is a mistake."""
+    try:
+        parsed = tuple(functions)
+    except TypeError:
+        parsed = ()
+        is_list = False
+    else:
+        is_list = not isinstance(functions, str) and all(map(callable, parsed))
+    if not is_list:
+        raise ConfigError(f"flush must be a list of functions, such as [sentry_sdk.flush], got {functions!r}")
+    for function in parsed:
+        if is_coroutine_function(function):
+            raise ConfigError(
+                f"flush takes functions that need not be awaited, got the coroutine function {function!r}"
+            )
+        problem = _find_missing_arguments(function)
+        if problem:
+            raise ConfigError(f"flush takes functions without arguments, got {function!r}: {problem}")
+    return parsed
+
+
+def _find_missing_arguments(function: FlushFunction) -> str:
+    """What is missing in a call of ``function`` without arguments, or ``""`` if nothing is, as far as can be known."""
+    from inspect import signature
+
+    try:
+        found = signature(function)
+    except (TypeError, ValueError):  # some that are written in C have none
+        return ""
+    try:
+        found.bind()
+    except TypeError as error:
+        return str(error)
+    return ""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from .invocation import Invocation
     from .messages import Pairs
+    from .options import OtherEventHandler
 
     Environ = dict[str, Any]
     Application = Callable[..., Iterable[bytes]]
@@ -47,6 +48,10 @@ class Server:
         base_path, environ["PATH_INFO"] = _split_path(environ.get("PATH_INFO", ""), self._base_path)
         environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + base_path
         return _let_out_errors(_collect, self._app, environ, start_response)
+
+    def call_other(self, function: OtherEventHandler, invocation: Invocation) -> Any:
+        """Call ``on_other_event`` and return its result. Raises what it raises."""
+        return function(invocation.event, invocation.context)
 
     def initialize(self) -> None:
         """Nothing to do: a WSGI application is ready once it is imported."""

@@ -210,7 +210,7 @@ async def async_app(scope, receive, send):
         ({"base_path": "api"}, "base_path must be '' or a path that begins with '/'"),
         ({"base_path": None}, "base_path must be"),
         ({"base_path": "/\ud800"}, "base_path must be"),
-        ({"on_other_event": async_handler}, "not async"),
+        ({"on_other_event": async_handler}, "a WSGI app has no event loop"),
         ({"text_types": ["/"]}, "text_types takes media types"),
         (
             {"split_query": "tag"},

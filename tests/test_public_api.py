@@ -32,7 +32,7 @@ NAMES = {
 SIGNATURES = {
     "fc_adapter:wrap": (
         "app, *, interface='auto', lifespan='auto', base_path='', split_query=(), text_types=(), on_error='respond', "
-        "on_other_event=None, background_timeout=10.0, deadline_margin=None"
+        "on_other_event=None, background_timeout=10.0, deadline_margin=None, flush=()"
     ),
     "fc_adapter:Handler.__call__": "self, event, context=None",
     "fc_adapter:Handler.initialize": "self, context=None",

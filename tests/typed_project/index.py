@@ -48,6 +48,16 @@ def on_other_event(event: Any, context: Any) -> dict[str, int]:
     return {"length": len(event)}
 
 
+async def on_other_event_async(event: Any, context: Any) -> dict[str, int]:
+    """Count the bytes of a timer's event in the app's event loop."""
+    return {"length": len(event)}
+
+
+def flush(timeout: float | None = None) -> bool:
+    """What telemetry libraries have."""
+    return timeout is None
+
+
 handler = wrap(
     wsgi_app,
     interface="wsgi",
@@ -56,11 +66,18 @@ handler = wrap(
     text_types={"application/graphql"},
     on_error="respond",
     on_other_event=on_other_event,
+    flush=[logging.shutdown, flush],
 )
 assert_type(handler, Handler)
 
 asgi_handler = wrap(
-    asgi_app, interface="auto", split_query=True, lifespan="off", background_timeout=1, deadline_margin=0.5
+    asgi_app,
+    interface="auto",
+    split_query=True,
+    lifespan="off",
+    on_other_event=on_other_event_async,
+    background_timeout=1,
+    deadline_margin=0.5,
 )
 
 initialize: Callable[[Any], None] = handler.initialize
