@@ -31,8 +31,10 @@ def echo(rest):
         "json": request.get_json(silent=True),
         "header": request.headers.get("X-Test", "").encode("latin-1").decode(),
         "url": request.url,
-        "context": request.environ["fc.context"],
+        "context": request.environ.get("fc.context"),
         "peer": request.remote_addr,
+        "user": request.authorization.username if request.authorization else None,
+        "text": request.get_data(as_text=True),
     }
 
 
@@ -56,6 +58,50 @@ def odd():
 
 
 handler = wrap(app)
+
+
+@pytest.mark.parametrize(
+    ("path", "arguments"),
+    [
+        ("/echo/x", {"query_string": {"a": "1"}}),
+        ("/echo/x", {"query_string": {"a": "1", "b": "你 &="}}),
+        ("/echo/x", {"query_string": "a=1&b=2"}),
+        ("/echo/x", {"query_string": [("a", "1"), ("b", "你")]}),
+        ("/echo/x?z=1", {}),
+        ("/echo/你?b=1", {}),
+        ("/echo/x", {"headers": {"X-Test": "1"}}),
+        ("/echo/x", {"headers": [("X-Test", "1")]}),
+        ("/echo/x", {"auth": ("小红", "secret")}),
+        ("/echo/x", {"base_url": "http://other.example:8080/"}),
+        ("/echo/x", {"environ_overrides": {"REMOTE_ADDR": "9.9.9.9"}}),
+        ("/echo/x", {"environ_base": {"HTTP_X_TEST": "1"}}),
+        ("/echo/x", {"method": "POST", "data": "你", "content_type": "text/plain; charset=utf-8"}),
+        ("/echo/x", {"method": "POST", "data": "text", "mimetype": "text/plain"}),
+        ("/echo/x", {"method": "POST", "data": {"a": ["1", "2"], "b": "你"}}),
+        ("/echo/x", {"method": "POST", "json": {"a": "你"}}),
+        ("/echo/x", {"method": "POST", "data": (io.BytesIO, b"stream"), "content_type": "text/plain"}),
+        (
+            "/echo/x",
+            {"method": "POST", "input_stream": (io.BytesIO, b"in"), "content_length": 2, "mimetype": "text/plain"},
+        ),
+    ],
+)
+def test_arguments_mean_what_they_mean_to_flask(path, arguments):
+    def send(client):
+        made = {
+            name: value[0](value[1]) if isinstance(value, tuple) and value[0] is io.BytesIO else value
+            for name, value in arguments.items()
+        }
+        answer = client.open(path, **{"base_url": "https://localhost/", **made}).json
+        # The event's query is encoded anew, and a WSGI server has fc.context from nobody.
+        return {key: value for key, value in answer.items() if key not in ("raw", "url", "context")}
+
+    assert send(Client(handler)) == send(app.test_client())
+
+
+def test_a_base_url_with_a_path_is_part_of_the_path():
+    response = Client(handler).get("/x", base_url="https://localhost/echo", query_string={"a": "1"})
+    assert (response.event["rawPath"], response.event["queryParameters"]) == ("/echo/x", {"a": "1"})
 
 
 def failing(event, context):

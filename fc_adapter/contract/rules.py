@@ -5,6 +5,12 @@
 
 from __future__ import annotations
 
+# Documented: what a trigger can allow, and allows unless configured otherwise.
+METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS")
+
+# The account of the documentation's own examples, for events that are made here.
+ACCOUNT_ID = "123456"
+
 # Documented: these and text/* travel as text in an event, everything else as Base64.
 TEXT_TYPES = frozenset(
     {

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..contract.trigger import Trigger
 from ..errors import ConfigError
 from ..messages import Response
 from .configure import configure
@@ -134,11 +135,11 @@ def _replay(options: argparse.Namespace, console: Console) -> int:
         if not _warm_up(pool, function, console, options.name):
             return 1
         for name, record in records:
-            custom_domain = bool(record.get("custom_domain"))
-            gateway = Gateway(pool, methods=function.methods, custom_domain=custom_domain, observe=console.report)
+            trigger = Trigger(function.methods, bool(record.get("custom_domain")))
+            gateway = Gateway(pool, trigger, observe=console.report)
             request_id = new_request_id()
             response, reply = gateway.run_event(record["event"], request_id)
-            found = list(differences(record["response"], gateway.finish(response, request_id)))
+            found = list(differences(record["response"], trigger.finish(response, request_id)))
             tell(f"{'differs' if found else 'same'}: {name}", *(f"  {line}" for line in found))
             if reply.kind != "result":
                 console.say(reply.describe_error())

@@ -8,7 +8,7 @@ import secrets
 import time
 from typing import Any
 
-ACCOUNT_ID = "123456"  # the documentation's own
+from ..contract.rules import ACCOUNT_ID
 
 
 class _Record:

@@ -7,10 +7,8 @@ import sys
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from .context import ACCOUNT_ID
+from ..contract.rules import ACCOUNT_ID, METHODS
 from .target import Target
-
-METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS")
 
 
 class Hook(NamedTuple):

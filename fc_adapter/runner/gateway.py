@@ -6,14 +6,12 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from email.utils import formatdate
 from typing import Any, NamedTuple
 
-from ..contract.limits import refuse_request, refuse_response
-from ..contract.request import build_event
-from ..contract.response import add_platform_headers, function_error, parse_result, platform_error
-from ..messages import Request, Response, get_header
-from .context import ACCOUNT_ID, new_request_id
+from ..contract.response import function_error, platform_error
+from ..contract.trigger import ACCEPTED, Trigger, is_async
+from ..messages import Request, Response
+from .context import new_request_id
 from .instance import Reply
 from .pool import Pool
 
@@ -35,24 +33,22 @@ class Exchange(NamedTuple):
 
 
 class Gateway:
-    """Serves requests by the rules of the HTTP trigger.
+    """Serves requests by the rules of ``trigger``.
 
-    ``methods`` are those that the trigger allows. ``begin(request, request_id)`` is called when a request has come,
+    ``begin(request, request_id)`` is called when a request has come,
     ``observe(exchange)`` after each exchange.
     """
 
     def __init__(
         self,
         pool: Pool,
+        trigger: Trigger,
         *,
-        methods: tuple[str, ...],
-        custom_domain: bool,
         observe: Callable[[Exchange], None],
         begin: Callable[[Request, str], None] = lambda request, request_id: None,
     ) -> None:
         self._pool = pool
-        self._methods = methods
-        self._custom_domain = custom_domain
+        self._trigger = trigger
         self._observe = observe
         self._begin = begin
 
@@ -66,12 +62,12 @@ class Gateway:
         began = time.perf_counter()
         request_id = request_id or new_request_id()
         self._begin(request, request_id)
-        refusal = self._refuse(request)
+        refusal = self._trigger.refuse(request)
         if refusal is not None:
             return self._answer(request, request_id, refusal, began)
         if is_async(request):
             threading.Thread(target=self._invoke, args=(request, request_id, began), daemon=True).start()
-            return self.finish(Response(202, (), b""), request_id)
+            return self._trigger.finish(ACCEPTED, request_id)
         return self._invoke(request, request_id, began, is_wanted)
 
     def refuse(self, reason: str, method: str, path: str, client: str) -> Response:
@@ -91,32 +87,12 @@ class Gateway:
             return platform_error(503, "ServiceUnavailable", reply.describe_error()), reply
         if reply.kind == "error":
             return function_error(), reply
-        response = parse_result(reply.data, custom_domain=self._custom_domain)
-        refusal = refuse_response(response)
-        if refusal is not None:
-            response = refusal
-        elif response.status < 200:
-            response = platform_error(502, "BadResponse", f"status {response.status} is not a final one")
-        return response, reply
-
-    def finish(self, response: Response, request_id: str) -> Response:
-        """``response`` as it goes out, with the platform's headers."""
-        return add_platform_headers(
-            response, request_id=request_id, date=formatdate(usegmt=True), custom_domain=self._custom_domain
-        )
-
-    def _refuse(self, request: Request) -> Response | None:
-        """The platform's error for a request that it would not pass on."""
-        if request.method not in self._methods:
-            allowed = ", ".join(self._methods)
-            return platform_error(403, "AccessDenied", f"the trigger allows {allowed}, not {request.method}")
-        return refuse_request(request, is_async=is_async(request))
+        return self._trigger.respond(reply.data), reply
 
     def _invoke(
         self, request: Request, request_id: str, began: float, is_wanted: Callable[[], bool] = lambda: True
     ) -> Response:
-        epoch_ms = time.time_ns() // 1_000_000
-        event = build_event(request, account_id=ACCOUNT_ID, request_id=request_id, epoch_ms=epoch_ms)
+        event = self._trigger.build_event(request, request_id)
         response, reply = self.run_event(event, request_id, is_wanted)
         return self._answer(request, request_id, response, began, event, reply)
 
@@ -129,11 +105,6 @@ class Gateway:
         event: dict[str, Any] | None = None,
         reply: Reply | None = None,
     ) -> Response:
-        response = self.finish(response, request_id)
+        response = self._trigger.finish(response, request_id)
         self._observe(Exchange(request, request_id, response, time.perf_counter() - began, event, reply))
         return response
-
-
-def is_async(request: Request) -> bool:
-    """Whether the client waits for no result."""
-    return (get_header(request.headers, "x-fc-invocation-type") or "").lower() == "async"

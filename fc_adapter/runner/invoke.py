@@ -7,20 +7,16 @@ import contextlib
 import json
 import os
 import sys
-import time
 from collections.abc import Generator
-from email.utils import formatdate
 from pathlib import Path
 
 from .. import __version__
 from ..application import NotFoundError
-from ..contract.limits import refuse_request, refuse_response
-from ..contract.request import build_event
-from ..contract.response import add_platform_headers, parse_result
+from ..contract.trigger import ACCEPTED, Trigger, is_async
 from ..contract.wire import read_request
 from ..errors import ConfigError
 from ..messages import Request, Response, get_header
-from .context import ACCOUNT_ID, new_request_id
+from .context import new_request_id
 from .function import Function
 from .runtime import Runtime, dump_error
 from .target import Target, parse_target
@@ -30,17 +26,20 @@ from .terminal import escape_json, printable
 def invoke(options: argparse.Namespace) -> int:
     """Run one event through the handler; print the response, the result, or the error object."""
     request_id = new_request_id()
+    trigger = Trigger(custom_domain=options.custom_domain)
+    accepted = None
     if options.event is not None:
         if options.method or options.header or options.data is not None:
             raise ConfigError("give either --event or a request (METHOD PATH -H -d), not both")
         event = _read_file(options.event)
     else:
         request = _read_arguments(options)
-        refusal = refuse_request(request)
+        refusal = trigger.refuse(request)
         if refusal is not None:
-            print_response(_finish(refusal, request_id, options))
+            print_response(trigger.finish(refusal, request_id), with_body=request.method != "HEAD")
             return 0
-        event = _dump_event(request, request_id)
+        accepted = ACCEPTED if is_async(request) else None
+        event = _dump_event(trigger, request, request_id)
     try:
         with _output_to_stderr():
             data = _run(parse_target(options.target), event, request_id)
@@ -50,15 +49,14 @@ def invoke(options: argparse.Namespace) -> int:
     if options.result:
         write_output(_indent(data))
         return 0
-    response = parse_result(data, custom_domain=options.custom_domain)
-    response = _finish(refuse_response(response) or response, request_id, options)
+    response = trigger.finish(accepted or trigger.respond(data), request_id)
     print_response(response, with_body=_method(event) != "HEAD")
     return 0
 
 
 def print_event(options: argparse.Namespace) -> int:
     """Print the event that the trigger makes of a request."""
-    write_output(_indent(_dump_event(_read_arguments(options), new_request_id())))
+    write_output(_indent(_dump_event(Trigger(), _read_arguments(options), new_request_id())))
     return 0
 
 
@@ -97,11 +95,6 @@ def _output_to_stderr() -> Generator[None, None, None]:
         os.close(kept)
 
 
-def _finish(response: Response, request_id: str, options: argparse.Namespace) -> Response:
-    date = formatdate(usegmt=True)
-    return add_platform_headers(response, request_id=request_id, date=date, custom_domain=options.custom_domain)
-
-
 def _method(event: bytes) -> str:
     """The method that ``event`` states, or ``""``."""
     try:
@@ -110,9 +103,8 @@ def _method(event: bytes) -> str:
         return ""
 
 
-def _dump_event(request: Request, request_id: str) -> bytes:
-    event = build_event(request, account_id=ACCOUNT_ID, request_id=request_id, epoch_ms=time.time_ns() // 1_000_000)
-    return json.dumps(event, ensure_ascii=False).encode("utf-8")
+def _dump_event(trigger: Trigger, request: Request, request_id: str) -> bytes:
+    return json.dumps(trigger.build_event(request, request_id), ensure_ascii=False).encode("utf-8")
 
 
 def _indent(data: bytes) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
+from ..contract.trigger import Trigger
 from ..messages import Request
 from .function import Function
 from .gateway import Exchange, Gateway
@@ -62,9 +63,8 @@ class LocalPlatform:
             return instance
 
         self.pool = Pool(make, limit=1 if in_process else instances, idle_seconds=idle_seconds)
-        self.gateway = Gateway(
-            self.pool, methods=function.methods, custom_domain=custom_domain, observe=observe, begin=begin
-        )
+        trigger = Trigger(function.methods, custom_domain)
+        self.gateway = Gateway(self.pool, trigger, observe=observe, begin=begin)
         try:
             self._server = HTTPServer(host, port, self.gateway)
         except OSError:

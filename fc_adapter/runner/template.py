@@ -7,8 +7,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from ..contract.rules import METHODS
 from ..errors import ConfigError
-from .function import METHODS, Function, Hook
+from .function import Function, Hook
 from .target import Target
 from .terminal import warn
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import werkzeug.test
 
+from ..contract.trigger import Trigger
 from ..contract.wire import read_request
 from .exchange import Exchange, run
 
@@ -37,9 +39,9 @@ class TestResponse(werkzeug.test.TestResponse):
 class Client(werkzeug.test.Client):
     """Sends requests to a handler: ``Client(handler).get("/x")``, ``.post("/y", json={...})`` and so on.
 
-    It takes what werkzeug's client takes (``headers``, ``query_string``, ``json``, ``data``, ``follow_redirects``), and
-    ``files``: a mapping of field names to what ``data`` takes for a file, such as ``(io.BytesIO(b"..."), "name.txt")``,
-    or to bytes. Cookies are kept. What the handler raises comes out.
+    It takes what werkzeug's client takes (``headers``, ``query_string``, ``json``, ``data``, ``auth``, ``base_url``,
+    ``follow_redirects`` and so on), and ``files``: a mapping of field names to what ``data`` takes for a file, such as
+    ``(io.BytesIO(b"..."), "name.txt")``, or to bytes. Cookies are kept. Exceptions from the handler propagate.
 
     ``context`` is what the handler gets as its context; with ``custom_domain`` responses are as on a custom domain.
     """
@@ -49,7 +51,7 @@ class Client(werkzeug.test.Client):
         self.response_wrapper = TestResponse  # as an argument, older versions of werkzeug take no subclass of their own
         self._handler = handler
         self._context = context
-        self._custom_domain = custom_domain
+        self._trigger = Trigger(custom_domain=custom_domain)
 
     def open(self, *args: Any, files: dict[str, Any] | None = None, **kwargs: Any) -> TestResponse:
         """Send one request."""
@@ -87,15 +89,21 @@ class Client(werkzeug.test.Client):
         for key, name in (("CONTENT_TYPE", "Content-Type"), ("CONTENT_LENGTH", "Content-Length")):
             if environ.get(key):
                 headers.append((name, environ[key]))
+        # werkzeug's REQUEST_URI has the path as the test wrote it, without what ``base_url`` and ``query_string`` say.
+        target = environ["REQUEST_URI"].partition("?")[0]
+        if target.startswith("/"):
+            target = quote(environ["SCRIPT_NAME"], encoding="latin-1") + target
+        if environ["QUERY_STRING"]:
+            target += f"?{environ['QUERY_STRING']}"
         request = read_request(
             environ["REQUEST_METHOD"],
-            environ["REQUEST_URI"].encode("latin-1").decode("utf-8"),
+            target.encode("latin-1").decode("utf-8"),
             headers,
             environ["wsgi.input"].read(),
             scheme=environ["wsgi.url_scheme"],
-            client="127.0.0.1",
+            client=environ.get("REMOTE_ADDR") or "127.0.0.1",
         )
-        exchange = run(self._handler, request, context=self._context, custom_domain=self._custom_domain)
+        exchange = run(self._handler, request, context=self._context, trigger=self._trigger)
         environ[_EXCHANGES].append(exchange)
         status, response_headers, body = exchange.response
         latin1 = [(name, value.encode("utf-8").decode("latin-1")) for name, value in response_headers]

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
-from email.utils import formatdate
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from ..contract.limits import refuse_request, refuse_response
-from ..contract.request import build_event
-from ..contract.response import add_platform_headers, dump_result, parse_result
+from ..contract.response import dump_result
+from ..contract.trigger import ACCEPTED, Trigger, is_async
 from ..messages import Request, Response
 
 
@@ -26,19 +23,20 @@ class Exchange(NamedTuple):
     response: Response
 
 
-def run(handler: Callable[..., Any], request: Request, *, context: Any, custom_domain: bool) -> Exchange:
-    """Run ``request`` through ``handler``. What the handler raises comes out, as does what no runtime could send."""
+def run(handler: Callable[..., Any], request: Request, *, context: Any, trigger: Trigger) -> Exchange:
+    """Run ``request`` through ``handler``. Exceptions from the handler propagate, as do results that are not JSON.
+
+    An asynchronous request has been served when this returns, so that its result can be looked at.
+    """
     request_id = f"1-{uuid4()}"
     event = result = None
-    response = refuse_request(request)
+    response = trigger.refuse(request)
     if response is None:
-        event = build_event(request, request_id=request_id, epoch_ms=time.time_ns() // 1_000_000)
+        event = trigger.build_event(request, request_id)
         result = handler(json.dumps(event).encode("ascii"), context)
-        response = parse_result(dump_result(result), custom_domain=custom_domain)
-        response = refuse_response(response) or response
-    response = add_platform_headers(
-        response, request_id=request_id, date=formatdate(usegmt=True), custom_domain=custom_domain
-    )
+        data = dump_result(result)
+        response = ACCEPTED if is_async(request) else trigger.respond(data)
+    response = trigger.finish(response, request_id)
     if request.method == "HEAD":
         response = response._replace(body=b"")
     return Exchange(event, result, response)

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from ..contract.rules import decode_as_gateway
+from ..contract.trigger import Trigger
 from ..contract.wire import read_request
 from .exchange import run
 
@@ -22,7 +23,7 @@ class Transport(httpx.BaseTransport, httpx.AsyncBaseTransport):
     def __init__(self, handler: Callable[..., Any], *, context: Any = None, custom_domain: bool = False) -> None:
         self._handler = handler
         self._context = context
-        self._custom_domain = custom_domain
+        self._trigger = Trigger(custom_domain=custom_domain)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request."""
@@ -44,7 +45,7 @@ class Transport(httpx.BaseTransport, httpx.AsyncBaseTransport):
                 client="127.0.0.1",
             ),
             context=self._context,
-            custom_domain=self._custom_domain,
+            trigger=self._trigger,
         )
         status, headers, content = exchange.response
         return httpx.Response(

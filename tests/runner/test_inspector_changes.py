@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fc_adapter
-from fc_adapter.contract.limits import refuse_request
 from fc_adapter.contract.query import parse_query_string
 from fc_adapter.contract.request import build_event
 from fc_adapter.contract.response import (
@@ -19,6 +18,7 @@ from fc_adapter.contract.response import (
     parse_result,
     platform_error,
 )
+from fc_adapter.contract.trigger import Trigger
 from fc_adapter.contract.wire import read_request
 from fc_adapter.messages import Response, get_header
 from fc_adapter.runner.inspector.changes import Stations, find_changes
@@ -291,7 +291,7 @@ def test_answer_is_not_known_of_a_handler_that_is_not_wrapped():
 
 def test_refusal_by_its_limits_is_the_gateway_s_own():
     request = read_request("GET", "/" + "x" * 5000)
-    response = refuse_request(request)
+    response = Trigger().refuse(request)
     assert marks(Stations(request, None, None, response))["response", "status"] == {"refused"}
     assert get_header(response.headers, "content-type") == "application/json"
 

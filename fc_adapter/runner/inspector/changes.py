@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from ...contract.limits import refuse_response
 from ...contract.query import parse_query_string
 from ...contract.request import build_event
 from ...contract.response import add_platform_headers, parse_result, platform_error
@@ -22,6 +21,7 @@ from ...contract.rules import (
     is_token,
     media_type,
 )
+from ...contract.trigger import Trigger
 from ...messages import Request, Response, get_header
 
 
@@ -218,8 +218,7 @@ def _from_result(stations: Stations, result: bytes, envelope: dict[str, Any] | N
     if passed.status != status or _is_refusal(passed, envelope):
         yield Change("result-refused", "response", ("status",), True, {"reason": _reason(passed)})
         return
-    refusal = refuse_response(passed)
-    if refusal is not None or status < 200:
+    if Trigger(custom_domain=stations.custom_domain).respond(result) != passed:
         yield Change("result-refused", "response", ("status",), True, {"reason": _reason(stations.response)})
         return
     headers = envelope.get("headers") or {}

@@ -10,8 +10,9 @@ from typing import Any
 
 from ...contract.query import parse_query_string
 from ...contract.response import add_platform_headers
+from ...contract.trigger import ACCEPTED, is_async
 from ...messages import Request, Response, get_header
-from ..gateway import Exchange, is_async
+from ..gateway import Exchange
 from ..instance import Reply
 from ..pool import AnyInstance
 from .bodies import describe_body
@@ -138,7 +139,7 @@ class Describer:
         accepted = _is_accepted(exchange)
         if accepted:
             response = add_platform_headers(
-                Response(202, (), b""),
+                ACCEPTED,
                 request_id=entry.request_id,
                 date=formatdate(entry.at, usegmt=True),
                 custom_domain=self._custom_domain,

@@ -1,0 +1,83 @@
+"""The gateway's way, without I/O: what the HTTP trigger does to a request, and to what became of it.
+
+The local server, ``fc-adapter invoke`` and the testing clients all ask the same ``Trigger``.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, NamedTuple
+
+from ..messages import Request, Response, get_header
+from .request import build_event
+from .response import add_platform_headers, parse_result, platform_error
+from .rules import ACCOUNT_ID, LIMITS, METHODS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..messages import Pairs
+
+ACCEPTED = Response(202, (), b"")  # Documented: the answer to an asynchronous request, before the function runs.
+
+
+class Trigger(NamedTuple):
+    """One HTTP trigger.
+
+    - ``methods``: those that it allows.
+    - ``custom_domain``: whether requests come over a custom domain, where the platform adds no
+      ``Content-Disposition: attachment`` and leaves the function's own alone.
+
+    A request goes through ``refuse``, ``build_event``, the function, ``respond`` and ``finish``. When it ``is_async``,
+    the client gets ``ACCEPTED`` instead of what ``respond`` makes of the result.
+    """
+
+    methods: tuple[str, ...] = METHODS
+    custom_domain: bool = False
+
+    def refuse(self, request: Request) -> Response | None:
+        """The platform's 400 or 403 for a request that it does not pass on, or None."""
+        target = len(request.raw_path) + (len(request.query_string) + 1 if request.query_string else 0)
+        for what, size, limit in (
+            ("path with query", target, LIMITS["target"]),
+            ("request headers", _size(request.headers), LIMITS["request_headers"]),
+            ("request body", len(request.body), LIMITS["async_body" if is_async(request) else "body"]),
+        ):
+            if size > limit:
+                return platform_error(400, "InvalidArgument", f"{what}: {size} bytes, the limit is {limit}")
+        if request.method not in self.methods:
+            allowed = ", ".join(self.methods)
+            return platform_error(403, "AccessDenied", f"the trigger allows {allowed}, not {request.method}")
+        return None
+
+    def build_event(self, request: Request, request_id: str) -> dict[str, Any]:
+        """The event of a request that arrives now."""
+        epoch_ms = time.time_ns() // 1_000_000
+        return build_event(request, account_id=ACCOUNT_ID, request_id=request_id, epoch_ms=epoch_ms)
+
+    def respond(self, result: object) -> Response:
+        """The response that the platform makes of a function's result, which is anything ``parse_result`` takes."""
+        response = parse_result(result, custom_domain=self.custom_domain)
+        size, limit = _size(response.headers), LIMITS["response_headers"]
+        if size > limit:
+            return platform_error(502, "BadResponse", f"response headers: {size} bytes, the limit is {limit}")
+        if response.status < 200:
+            return platform_error(502, "BadResponse", f"status {response.status} is not a final one")
+        return response
+
+    def finish(self, response: Response, request_id: str) -> Response:
+        """``response`` as it goes out now, with the platform's headers. HEAD is the transport's business."""
+        from email.utils import formatdate
+
+        return add_platform_headers(
+            response, request_id=request_id, date=formatdate(usegmt=True), custom_domain=self.custom_domain
+        )
+
+
+def is_async(request: Request) -> bool:
+    """Whether the client does not wait for the result. Documented: ``X-Fc-Invocation-Type: Async``."""
+    return (get_header(request.headers, "x-fc-invocation-type") or "").lower() == "async"
+
+
+def _size(headers: Pairs) -> int:
+    """How many bytes ``headers`` take on the wire."""
+    return sum([len(f"{name}: {value}\r\n".encode("utf-8", "replace")) for name, value in headers])
