@@ -28,6 +28,31 @@ _SOCKETS = {
     "websocket_route",
 }
 
+# What collects and sends later, by its package and its name: what people call it, and what is to be done.
+_FLUSH_HANDLER = "give wrap() the handler's flush: wrap(app, flush=[log_handler.flush])"
+_FLUSH_QUEUE = "give wrap() the join of the queue that a QueueListener empties: wrap(app, flush=[records.join])"
+_SENDERS = {
+    "aliyun.QueuedLogHandler": (
+        "QueuedLogHandler",
+        "use SimpleLogHandler, or the function's logConfig: the flush() of a QueuedLogHandler ends its thread",
+    ),
+    "logfire.configure": ("Logfire", "wrap(app, flush=[logfire.force_flush])"),
+    "logging.MemoryHandler": ("MemoryHandler", _FLUSH_HANDLER),
+    "logging.QueueHandler": ("QueueHandler", _FLUSH_QUEUE),
+    "logging_loki.LokiQueueHandler": ("LokiQueueHandler", _FLUSH_QUEUE),
+    "logtail.LogtailHandler": ("LogtailHandler", _FLUSH_HANDLER),
+    "opentelemetry.BatchLogRecordProcessor": (
+        "BatchLogRecordProcessor",
+        "wrap(app, flush=[logger_provider.force_flush])",
+    ),
+    "opentelemetry.BatchSpanProcessor": ("BatchSpanProcessor", "wrap(app, flush=[tracer_provider.force_flush])"),
+    "opentelemetry.PeriodicExportingMetricReader": (
+        "PeriodicExportingMetricReader",
+        "wrap(app, flush=[meter_provider.force_flush])",
+    ),
+    "sentry_sdk.init": ("Sentry", "wrap(app, flush=[sentry_sdk.flush])"),
+}
+
 _LIFESPAN_OPTIONS = {"lifespan", "on_shutdown", "on_startup"}
 _LIFESPAN_NAMES = {"add_event_handler", "after_serving", "before_serving", "on_event", "while_serving"}
 
@@ -152,6 +177,28 @@ def check_streaming(project: Project) -> Iterator[Finding]:
         )
 
 
+def check_flush(project: Project) -> Iterator[Finding]:
+    """Whether telemetry and log records that are sent from a thread are waited for."""
+    if any(_flushes(module, node) for module in project.modules for node in module.nodes):
+        return
+    found: dict[str, str] = {}
+    for module in project.modules:
+        for node in module.nodes:
+            name = _sender(module, node)
+            if name in _SENDERS:
+                found.setdefault(name, project.place(module, node))
+    for name, place in found.items():
+        sender, todo = _SENDERS[name]
+        yield Finding(
+            "warning",
+            "flush",
+            f"{sender} sends later ({place}), and wrap() has no flush",
+            "the platform freezes the instance when the handler returns: what is not sent by then waits for the next "
+            "request, or is lost",
+            todo,
+        )
+
+
 def check_hosts(project: Project) -> Iterator[Finding]:
     """Whether Django's settings allow the names under which the platform calls the site."""
     for module in project.modules:
@@ -216,6 +263,32 @@ def _generators(module: Module) -> set[str]:
     return {
         each.name for each in functions if any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in ast.walk(each))
     }
+
+
+def _flushes(module: Module, node: ast.AST) -> bool:
+    """Whether this is ``wrap(app, flush=...)``, or a flush by the project's own code."""
+    if isinstance(node, ast.Call) and last_name(node.func) == "wrap":
+        return any(keyword.arg in {"flush", None} and not _is_empty(keyword.value) for keyword in node.keywords)
+    if isinstance(node, (ast.Attribute, ast.Name)):
+        return last_name(node) == "force_flush" or module.dotted(node) in {"sentry_sdk.flush", "sentry_sdk.api.flush"}
+    return False
+
+
+def _is_empty(node: ast.expr) -> bool:
+    return isinstance(node, (ast.List, ast.Tuple)) and not node.elts
+
+
+def _sender(module: Module, node: ast.AST) -> str:
+    """The package and the name of what is called here, or of the class that a configuration of logging names."""
+    if isinstance(node, ast.Call):
+        name = module.dotted(node.func)
+    elif isinstance(node, ast.Dict):
+        name = next(
+            (text_of(value) for key, value in zip(node.keys, node.values) if text_of(key) in {"class", "()"}), ""
+        )
+    else:
+        return ""
+    return f"{name.partition('.')[0]}.{name.rpartition('.')[2]}"
 
 
 def _is_socket(module: Module, node: ast.AST) -> bool:

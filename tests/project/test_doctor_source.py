@@ -215,6 +215,86 @@ def test_websocket(shop, diagnose, source):
     assert message.startswith("the app has WebSocket routes (web.py, line ")
 
 
+SENDERS = {
+    "import sentry_sdk\nsentry_sdk.init(dsn=dsn)\n": "Sentry",
+    "from sentry_sdk import init\ninit()\n": "Sentry",
+    "from opentelemetry.sdk.trace.export import BatchSpanProcessor\np.add_span_processor(BatchSpanProcessor(e))\n": (
+        "BatchSpanProcessor"
+    ),
+    "from opentelemetry.sdk.metrics import export\nexport.PeriodicExportingMetricReader(e)\n": (
+        "PeriodicExportingMetricReader"
+    ),
+    "import logfire\nlogfire.configure()\n": "Logfire",
+    "import logging.handlers\nlogging.handlers.QueueHandler(q)\n": "QueueHandler",
+    "from logging import handlers as h\nh.MemoryHandler(100)\n": "MemoryHandler",
+    "from aliyun.log import QueuedLogHandler\nQueuedLogHandler(*a)\n": "QueuedLogHandler",
+    "from logtail import LogtailHandler\nLogtailHandler(source_token=t)\n": "LogtailHandler",
+    "import logging_loki\nlogging_loki.LokiQueueHandler(q, url=u)\n": "LokiQueueHandler",
+    "LOGGING = {'handlers': {'sls': {'level': 'INFO', 'class': 'aliyun.log.QueuedLogHandler'}}}\n": (
+        "QueuedLogHandler"
+    ),
+    "LOGGING = {'handlers': {'q': {'()': 'logging.handlers.QueueHandler'}}}\n": "QueueHandler",
+}
+
+
+@pytest.mark.parametrize(("source", "name"), SENDERS.items())
+def test_telemetry_without_flush(shop, diagnose, source, name):
+    shop.project.write({"web.py": source})
+    ((level, check, message),), _ = diagnose()
+    assert (level, check) == ("warning", "flush")
+    assert message.startswith(f"{name} sends later (web.py, line ")
+    assert message.endswith("), and wrap() has no flush")
+
+
+def test_each_sender_is_found_once(shop, diagnose):
+    shop.project.write(
+        {"web.py": "import logfire, sentry_sdk\nsentry_sdk.init()\nlogfire.configure()\nsentry_sdk.init()\n"}
+    )
+    assert [message.partition(",")[0] for _, _, message in diagnose()[0]] == [
+        "Sentry sends later (web.py",
+        "Logfire sends later (web.py",
+    ]
+
+
+@pytest.mark.parametrize("flush", ["flush=[]", "flush=()", "on_error='raise'"])
+def test_no_flush_after_all(shop, diagnose, flush):
+    shop.project.write({"web.py": f"import sentry_sdk\nsentry_sdk.init()\nhandler = wrap(app, {flush})\n"})
+    assert [check for _, check, _ in diagnose()[0]] == ["flush"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "handler = fc_adapter.wrap(app, flush=[sentry_sdk.flush])\n",
+        "handler = wrap(app, flush=FLUSH)\n",
+        "handler = wrap(app, **options)\n",
+        "def after():\n    sentry_sdk.flush(timeout=1)\n",
+        "def after():\n    trace.get_tracer_provider().force_flush()\n",
+    ],
+)
+def test_telemetry_that_is_flushed(shop, diagnose, source):
+    shop.project.write({"web.py": f"import sentry_sdk\nsentry_sdk.init()\n{source}"})
+    assert diagnose()[0] == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import sentry_sdk\nsentry_sdk.capture_message('x')\n",
+        "from opentelemetry.sdk.trace.export import SimpleSpanProcessor\nSimpleSpanProcessor(e)\n",
+        "from aliyun.log import SimpleLogHandler\nSimpleLogHandler(*a)\n",
+        "from shop.queues import QueueHandler\nQueueHandler(q)\n",
+        "import logging\nlogging.StreamHandler()\nlogging.handlers.SysLogHandler()\n",
+        "LOGGING = {'handlers': {'console': {'class': 'logging.StreamHandler'}}, **more}\n",
+        "name = 'logging.handlers.QueueHandler'\n",
+        "init()\nf()()\n",
+    ],
+)
+def test_what_sends_nothing_later(shop, diagnose, source):
+    shop.project.write({"web.py": source})
+    assert diagnose()[0] == []
+
+
 @pytest.mark.parametrize(
     ("hosts", "is_found"),
     [
