@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any, BinaryIO, NamedTuple
 
+_HEADER_BYTES = 64 * 1024 * 1024  # a traceback is in it; what is longer would fill the memory
+
 
 class Frame(NamedTuple):
     """One message: its ``kind``, further ``fields`` (JSON-compatible), and a ``payload`` of bytes."""
@@ -27,13 +29,13 @@ def write_frame(stream: BinaryIO, kind: str, payload: bytes = b"", **fields: Any
 
 def read_frame(stream: BinaryIO) -> Frame | None:
     """Receive one frame, or None when the other end is gone, maybe in the middle of a frame, or sent no frame."""
-    line = stream.readline()
+    line = stream.readline(_HEADER_BYTES)
     if not line.endswith(b"\n"):
         return None
     try:
         fields = json.loads(line)
         kind, size = fields.pop("kind"), fields.pop("size")
-        payload = stream.read(size)
+        payload = stream.read(max(size, 0))
     except Exception:  # a function that writes to every descriptor it finds can send anything
         return None
     return Frame(kind, fields, payload) if len(payload) == size else None

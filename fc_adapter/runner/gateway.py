@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ from ..messages import Request, Response
 from .context import new_request_id
 from .instance import Reply
 from .pool import Pool
+from .terminal import warn
 
 _SHOWN = 200  # characters of a path that nobody has checked
 
@@ -66,9 +68,9 @@ class Gateway:
         if refusal is not None:
             return self._answer(request, request_id, refusal, began)
         if is_async(request):
-            threading.Thread(target=self._invoke, args=(request, request_id, began), daemon=True).start()
+            threading.Thread(target=self._serve, args=(request, request_id, began), daemon=True).start()
             return self._trigger.finish(ACCEPTED, request_id)
-        return self._invoke(request, request_id, began, is_wanted)
+        return self._serve(request, request_id, began, is_wanted)
 
     def refuse(self, reason: str, method: str, path: str, client: str) -> Response:
         """The response to what is no request at all; ``method`` and ``path`` are ``""`` where they are not known."""
@@ -89,9 +91,18 @@ class Gateway:
             return function_error(), reply
         return self._trigger.respond(reply.data), reply
 
-    def _invoke(
+    def _serve(
         self, request: Request, request_id: str, began: float, is_wanted: Callable[[], bool] = lambda: True
     ) -> Response:
+        """What comes of the function; an error of the runner's own is no reason for a client to get no answer."""
+        try:
+            return self._invoke(request, request_id, began, is_wanted)
+        except Exception:
+            warn(f"an error of fc-adapter itself, please report it: {traceback.format_exc()}")
+            response = platform_error(500, "InternalServerError", "an error of the runner; its terminal has more")
+            return self._answer(request, request_id, response, began)
+
+    def _invoke(self, request: Request, request_id: str, began: float, is_wanted: Callable[[], bool]) -> Response:
         event = self._trigger.build_event(request, request_id)
         response, reply = self.run_event(event, request_id, is_wanted)
         return self._answer(request, request_id, response, began, event, reply)
@@ -106,5 +117,8 @@ class Gateway:
         reply: Reply | None = None,
     ) -> Response:
         response = self._trigger.finish(response, request_id)
-        self._observe(Exchange(request, request_id, response, time.perf_counter() - began, event, reply))
+        try:
+            self._observe(Exchange(request, request_id, response, time.perf_counter() - began, event, reply))
+        except Exception:
+            warn(f"the exchange could not be shown or kept: {traceback.format_exc()}")
         return response

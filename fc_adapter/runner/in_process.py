@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 import time
 
 from .context import new_request_id
 from .function import Function, Hook
-from .instance import Log, Reply, Span, Vitals
+from .instance import Log, Reply, Span, Vitals, pre_stop_failure
 from .runtime import Runtime, dump_error, format_traceback
 
 
@@ -45,9 +46,10 @@ class LocalInstance:
         began = time.perf_counter()
         try:
             self._runtime.load()
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             self.vitals.end_reason = "start"
             self.kill()
+            _let_ctrl_c_pass(error)
             return self._reply_error(error, error_type="ImportModuleError")
         finally:
             self._end_span("start", began)
@@ -67,7 +69,8 @@ class LocalInstance:
                 self._end_span(name, began)
             name, began = "handler", time.perf_counter()
             data = self._runtime.invoke(event, request_id)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            _let_ctrl_c_pass(error)
             self._end_span(name, began)
             return self._reply_error(error)
         finally:
@@ -107,8 +110,9 @@ class LocalInstance:
         if self.is_alive and self._initialized:
             try:
                 self._call_hook(self._function.pre_stop, new_request_id())
-            except Exception as error:
-                self._log(self.id, b"PreStop failed: " + dump_error(error) + b"\n")
+            except BaseException as error:
+                _let_ctrl_c_pass(error)
+                self._log(self.id, pre_stop_failure(dump_error(error)))
         self.kill()
 
     def _call_hook(self, hook: Hook | None, request_id: str) -> None:
@@ -116,9 +120,8 @@ class LocalInstance:
             self._runtime.call_hook(hook.handler, request_id)
 
     def _reply_error(self, error: BaseException, *, error_type: str | None = None) -> Reply:
-        is_exit = isinstance(error, SystemExit)
         data = dump_error(error, error_type=error_type)
-        traceback = None if is_exit else format_traceback(error)
+        traceback = format_traceback(error) if isinstance(error, Exception) else None
         return Reply("error", data, self.id, traceback=traceback, spans=self._take_spans())
 
     def _end_span(self, name: str, began: float) -> None:
@@ -128,3 +131,9 @@ class LocalInstance:
         spans = tuple(self._spans)
         self._spans.clear()
         return spans
+
+
+def _let_ctrl_c_pass(error: BaseException) -> None:
+    """Raise a KeyboardInterrupt of the user's, which only the main thread gets; others are the function's errors."""
+    if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+        raise error

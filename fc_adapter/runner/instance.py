@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 from .context import new_request_id
 from .frames import Frame, read_frame, write_frame
 from .function import Function, Hook
+from .terminal import escape_json
 
 CAN_FREEZE = hasattr(signal, "SIGSTOP")
 
@@ -184,7 +185,7 @@ class Instance:
         if self.is_alive and self._initialized:
             error = self._call_hook(self._function.pre_stop, new_request_id())
             if error is not None:
-                self._log(self.id, b"PreStop failed: " + error.payload + b"\n")
+                self._log(self.id, pre_stop_failure(error.payload))
         if self.is_alive:
             self._leave()
 
@@ -246,7 +247,8 @@ class Instance:
         """Send a frame and wait for the reply. An instance that takes too long or ends becomes an error frame."""
         end = float("inf") if timeout is None else time.monotonic() + timeout
         self._resume()
-        self._outgoing.put((kind, payload, fields))
+        token = secrets.token_hex(8)
+        self._outgoing.put((kind, payload, {**fields, "token": token}))
         message = None
         while message is None:
             has_ended = self._process.poll() is not None
@@ -260,6 +262,8 @@ class Instance:
                     continue
             if frame is None:
                 message = f"Process exited unexpectedly before completing request ({self._exit_status()})"
+            elif not _is_reply(frame, token):
+                message = "The function wrote to the pipe of its runtime, so there is no telling what its result is"
             else:
                 message = self._excess()
                 if message is None:
@@ -342,6 +346,29 @@ class Instance:
         with self._process.stderr as stream:  # type: ignore[union-attr]
             for line in iter(lambda: stream.readline(_LINE_BYTES), b""):
                 self._log(self.id, line)
+
+
+def pre_stop_failure(error: bytes) -> bytes:
+    """The line of the log that tells of it; ``error`` is an error object as JSON."""
+    return escape_json(f"PreStop failed: {error.decode('utf-8', 'backslashreplace')}").encode("utf-8") + b"\n"
+
+
+def _is_reply(frame: Frame, token: str) -> bool:
+    """Whether the runtime has sent ``frame`` as the reply to the request with this token, and not the function.
+
+    A frame of the function's own might be taken for a reply, and then the reply for that to the next request.
+    """
+    fields = frame.fields
+    if fields.pop("token", None) != token or not isinstance(fields.get("report"), (dict, type(None))):
+        return False
+    if frame.kind != "error":
+        return frame.kind in ("started", "result") and isinstance(fields.get("handler", ""), str)
+    try:
+        error = json.loads(frame.payload)
+    except (ValueError, RecursionError):
+        return False
+    has_message = isinstance(error, dict) and isinstance(error.get("errorMessage"), str)
+    return has_message and isinstance(fields.get("traceback"), (str, type(None)))
 
 
 _LINE_BYTES = 64 * 1024  # what is longer is not held until its end comes

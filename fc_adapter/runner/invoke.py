@@ -99,7 +99,7 @@ def _method(event: bytes) -> str:
     """The method that ``event`` states, or ``""``."""
     try:
         return str(json.loads(event)["requestContext"]["http"]["method"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return ""
 
 

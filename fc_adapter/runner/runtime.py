@@ -129,13 +129,13 @@ def build_error(error: BaseException, *, error_type: str | None = None) -> dict[
     ``error_type`` replaces the exception's class name; the platform says ``ImportModuleError`` when the handler's
     module fails to import. An exit of the process is reported without type and stack.
     """
-    if not isinstance(error, Exception):
-        reason = f"{type(error).__name__}: {error}".rstrip(": ")
-        return {"errorMessage": f"Process exited unexpectedly before completing request ({reason})"}
     try:
         message = str(error)
-    except Exception:
+    except BaseException:  # even an exit: it must not cost the answer
         message = f"({type(error).__name__}, which cannot be shown)"
+    if not isinstance(error, Exception):
+        reason = f"{type(error).__name__}: {message}".rstrip(": ")
+        return {"errorMessage": f"Process exited unexpectedly before completing request ({reason})"}
     frames = traceback.extract_tb(error.__traceback__)
     return {
         "errorMessage": message,

@@ -18,7 +18,10 @@ from .runtime import Runtime, dump_error, format_traceback
 
 
 def main() -> None:
-    """Serve frames of the kinds ``invoke`` (payload: the event) and ``hook``, until the pipe is closed."""
+    """Serve frames of the kinds ``invoke`` (payload: the event) and ``hook``, until the pipe is closed.
+
+    Each reply repeats the ``token`` of its request.
+    """
     _end_with_parent()
     log = _open_log()
     requests, replies = _take_pipe()
@@ -30,9 +33,9 @@ def main() -> None:
     try:
         runtime.load()
     except Exception as error:
-        _write_error(replies, error, error_type="ImportModuleError")
+        _write_error(replies, error, first, error_type="ImportModuleError")
         return
-    write_frame(replies, "started", handler=runtime.handler_kind)
+    write_frame(replies, "started", handler=runtime.handler_kind, token=first.fields["token"])
     pid = os.getpid()
     while True:
         frame = read_frame(requests)
@@ -42,10 +45,10 @@ def main() -> None:
             result = _serve(runtime, frame, log)
         except Exception as error:
             _leave_if_forked(pid)
-            _write_error(replies, error)
+            _write_error(replies, error, frame)
         else:
             _leave_if_forked(pid)
-            write_frame(replies, "result", result, report=runtime.report())
+            write_frame(replies, "result", result, report=runtime.report(), token=frame.fields["token"])
 
 
 def _leave_if_forked(pid: int) -> None:
@@ -54,8 +57,9 @@ def _leave_if_forked(pid: int) -> None:
         os._exit(0)
 
 
-def _write_error(replies: BinaryIO, error: Exception, *, error_type: str | None = None) -> None:
-    write_frame(replies, "error", dump_error(error, error_type=error_type), traceback=format_traceback(error))
+def _write_error(replies: BinaryIO, error: Exception, request: Frame, *, error_type: str | None = None) -> None:
+    data = dump_error(error, error_type=error_type)
+    write_frame(replies, "error", data, traceback=format_traceback(error), token=request.fields["token"])
 
 
 def _serve(runtime: Runtime, frame: Frame, log: TextIO) -> bytes:

@@ -105,3 +105,48 @@ def test_in_process_error(serve):
     server.wait_for("^  ZeroDivisionError: division by zero")
     assert server.get("/exit").status == 502
     server.wait_for(r"^Process exited unexpectedly before completing request \(SystemExit: 3\)")
+
+
+@pytest.mark.parametrize("arguments", [[], ["--in-process"]])
+def test_whatever_a_function_raises_is_answered(serve, arguments):
+    source = """
+import asyncio, json
+
+
+class ShowsNothing(Exception):
+    def __str__(self):
+        raise SystemExit(3)
+
+
+class Base(BaseException):
+    __str__ = ShowsNothing.__str__
+
+
+def handler(event, context):
+    raise {
+        "/interrupt": KeyboardInterrupt,
+        "/generator": GeneratorExit,
+        "/cancelled": asyncio.CancelledError,
+        "/exit": SystemExit,
+        "/nothing": ShowsNothing,
+        "/base": Base,
+        "/memory": MemoryError,
+    }[json.loads(event)["rawPath"]]()
+
+
+def pre_stop(context):
+    raise Base
+"""
+    server = serve(source, "index:handler", "--pre-stop", "index.pre_stop", *arguments)
+    for path in ("/interrupt", "/generator", "/cancelled", "/exit", "/nothing", "/base", "/memory"):
+        assert (server.get(path).status, path) == (502, path)
+    assert server.stop() == 0
+
+
+def test_module_that_raises_anything(tmp_path):
+    (tmp_path / "index.py").write_text("raise GeneratorExit('no module')")
+    for arguments in ([], ["--in-process"]):
+        command = [sys.executable, "-m", "fc_adapter", "serve", "index:handler", "--port", "0", *arguments]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.endswith("fc-adapter serve: cannot import index.handler, see above\n")

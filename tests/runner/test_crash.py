@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 
 import pytest
 
-from fc_adapter.runner.instance import CAN_FREEZE
+from fc_adapter.runner.frames import Frame
+from fc_adapter.runner.instance import CAN_FREEZE, _is_reply
 from tests.runner.serving import is_running, kill_process, state, wait_until
 
 FAILING = """
@@ -160,3 +162,78 @@ def test_kill_of_a_busy_instance_costs_one_request(serve):
     request.join()
     assert answers[0].status == 502
     assert server.get().status == 200
+
+
+FORGING = """
+import base64, fcntl, json, os
+
+
+def handler(event, context):
+    event = json.loads(event)
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            is_pipe = os.readlink(f"/proc/self/fd/{name}").startswith("pipe:")
+            if int(name) > 2 and is_pipe and fcntl.fcntl(int(name), fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY:
+                os.write(int(name), base64.b64decode(event["body"]))
+        except OSError:
+            pass
+    return "real " + event["rawPath"]
+"""
+
+
+@pytest.fixture(scope="module")
+def forging(module_servers):
+    return module_servers(FORGING, "index:handler", "--timeout", "2")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for the pipe in /proc")
+@pytest.mark.parametrize(
+    "written",
+    [
+        b"garbage",
+        b"\n",
+        b"[]\n",
+        b'{"kind":"result","size":4}\nfake',
+        b'{"kind":"result","size":4}\nfake' * 2,
+        b'{"kind":"result","size":4,"token":"0123456789abcdef"}\nfake',
+        b'{"kind":"result","size":30}\n',
+        b'{"kind":"result","size":100000}\nx',
+        b'{"kind":"result","size":-1}\n',
+        b'{"kind":"error","size":4}\nfake',
+        b'{"kind":"error","size":2}\n{}',
+        b'{"kind":"error","size":100000}\n' + b"[" * 100_000,
+        b'{"kind":"started","size":0}\n',
+        b'{"kind":["result"],"size":true}\nx',
+    ],
+    ids=lambda written: repr(written[:50])[2:-1],
+)
+def test_what_a_function_writes_into_its_pipe_costs_no_other_request(forging, written):
+    headers = {"Content-Type": "application/octet-stream"}
+    assert forging.request("POST", "/forged", written, headers).status == 502
+    for path in ("/next", "/and-the-one-after"):
+        answer = forging.get(path)
+        assert (answer.status, answer.text) == (200, f"real {path}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "payload", "is_reply"),
+    [
+        ("result", {"token": "t"}, b"\xff", True),
+        ("result", {"token": "t", "report": {}}, b"", True),
+        ("result", {"token": "t", "report": []}, b"", False),
+        ("result", {"token": "T"}, b"", False),
+        ("result", {}, b"", False),
+        ("started", {"token": "t", "handler": "plain"}, b"", True),
+        ("started", {"token": "t", "handler": 1}, b"", False),
+        ("error", {"token": "t"}, b'{"errorMessage": "m"}', True),
+        ("error", {"token": "t", "traceback": "T"}, b'{"errorMessage": "m"}', True),
+        ("error", {"token": "t", "traceback": 1}, b'{"errorMessage": "m"}', False),
+        ("error", {"token": "t"}, b'{"errorMessage": 1}', False),
+        ("error", {"token": "t"}, b"[]", False),
+        ("error", {"token": "t"}, b"no JSON", False),
+        ("error", {"token": "t"}, b"[" * 100_000, False),
+        ("other", {"token": "t"}, b"", False),
+    ],
+)
+def test_what_is_a_reply(kind, fields, payload, is_reply):
+    assert _is_reply(Frame(kind, dict(fields), payload), "t") is is_reply

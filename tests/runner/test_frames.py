@@ -6,6 +6,7 @@ import io
 
 import pytest
 
+from fc_adapter.runner import frames
 from fc_adapter.runner.frames import Frame, read_frame, write_frame
 
 
@@ -33,8 +34,16 @@ def test_there_and_back():
         b'{"kind": "x", "size": 1e400}\n',
         b'{"kind": "x", "size": 1000000000000000000000000000000}\n',
         b"\xff\n",
+        b'{"kind": "x", "size": -1}\nabc',
     ],
     ids=lambda data: data[:50],
 )
 def test_what_is_no_frame(data):
     assert read_frame(io.BytesIO(data)) is None
+
+
+def test_line_without_an_end_is_not_held(monkeypatch):
+    monkeypatch.setattr(frames, "_HEADER_BYTES", 100)
+    stream = io.BytesIO(b"x" * 1000)
+    assert read_frame(stream) is None
+    assert stream.tell() == 100

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from fc_adapter.contract.wire import read_request
+from fc_adapter.runner import serve
 from tests.runner.conftest import ECHO
 from tests.runner.serving import wait_until
 
@@ -118,7 +120,8 @@ def test_results_that_are_no_envelope(failing):
 
 
 @pytest.mark.parametrize(
-    ("path", "error"), [("/raise", "RuntimeError: the secret of the function"), ("/bytes", "TypeError: Object of type")]
+    ("path", "error"),
+    [("/raise", "  RuntimeError: the secret of the function"), ("/bytes", "  TypeError: Object of type")],
 )
 def test_function_error_is_hidden_from_the_client(failing, path, error):
     since = len(failing.lines)
@@ -195,3 +198,14 @@ def test_line_for_each_request(failing):
     assert max(map(len, failing.lines)) < 400
     failing.send(b"GET /\x9b31m" + b"z" * 5000 + b" HTTP/1.1\r\n\r\n")
     failing.wait_for(r"^GET /%9B31mz+  400 ", since)
+
+
+def test_error_of_the_runners_own_is_answered(monkeypatch, capsys):
+    with serve(lambda event, context: "done", observe=lambda exchange: 1 / 0) as server:
+        request = read_request("GET", "/", [("Host", "h")])
+        assert server.gateway.handle(request).status == 200
+        assert "the exchange could not be shown or kept: Traceback" in capsys.readouterr().err
+        monkeypatch.setattr(server.pool, "run", None)
+        response = server.gateway.handle(request)
+        assert (response.status, json.loads(response.body)["errorCode"]) == (500, "InternalServerError")
+        assert "an error of fc-adapter itself, please report it: Traceback" in capsys.readouterr().err
