@@ -156,7 +156,7 @@ def server_address(domain: str, host: str, scheme: str) -> tuple[str, int]:
     if ":" not in host:
         return domain or host or "localhost", default
     name, _, port = host.rpartition(":")
-    if not port.isdecimal() or not port.isascii() or len(port) > 5:
+    if not port.isdecimal() or not port.isascii() or len(port) > 5 or int(port) > 65535:
         name, port = host, ""
     return domain or name or "localhost", int(port or default)
 

@@ -98,6 +98,8 @@ class _BadRequestError(Exception):
 # are refused: whatever two servers could read in two ways.
 _REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~\w-]+ ([!-~\x80-\xff]+) HTTP/1\.[01]\r\n")
 _HEADER_LINE = re.compile(rb"([!#$%&'*+.^_`|~\w-]+):([^\x00-\x08\x0a-\x1f\x7f]*)\r\n")
+# RFC 3986 section 3.2. Host is empty where the client's URL has no host.
+_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[\w.~!$&'()*+,;=%-]+|(?!:))(?::([0-9]{0,5}))?", re.ASCII)
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(;[^\x00-\x08\x0a-\x1f\x7f]*)?\r\n")
 _HEAD_BYTES = 64 * 1024  # What is larger is not even read.
 
@@ -220,7 +222,8 @@ class _RequestHandler(QuietRequestHandler):
     def _check_head(self) -> int | None:
         """How long the body is, or None when it comes in chunks. RFC 9112 section 6.3, without its leniency."""
         target = self.raw_requestline.split()[1]
-        if not target.startswith((b"/", b"http://", b"https://")):
+        # RFC 9110 section 7.4: a request for an https resource is rejected where the connection is not secured.
+        if not target.startswith((b"/", b"http://")):
             raise _BadRequestError("the request's target must be a path or an http URL")
         for what, size, limit in (
             ("path with query", len(target), LIMITS["target"]),
@@ -228,8 +231,7 @@ class _RequestHandler(QuietRequestHandler):
         ):
             if size > limit:
                 raise _BadRequestError(f"{what}: {size} bytes, the limit is {limit}")
-        if len(self.headers.get_all("Host", [])) > 1:
-            raise _BadRequestError("there must be one Host")
+        self._check_hosts(target.decode("ascii"))
         encodings = self.headers.get_all("Transfer-Encoding", [])
         lengths = self.headers.get_all("Content-Length", [])
         if encodings:
@@ -244,6 +246,19 @@ class _RequestHandler(QuietRequestHandler):
         if length > LIMITS["body"]:
             raise _BadRequestError(f"request body: {length} bytes, the limit is {LIMITS['body']}")
         return length
+
+    def _check_hosts(self, target: str) -> None:
+        """RFC 9112 section 3.2: one Host in HTTP/1.1, and a valid one. That of an absolute target counts before it."""
+        hosts = self.headers.get_all("Host", [])
+        if len(hosts) > 1 or (not hosts and self.request_version == "HTTP/1.1"):
+            raise _BadRequestError(f"there must be one Host, got {len(hosts)}")
+        for host in hosts:
+            _check_host("Host", host.strip(" \t"))
+        if not target.startswith("/"):
+            authority = re.split("[/?#]", target.partition("://")[2], maxsplit=1)[0]
+            if not authority:
+                raise _BadRequestError("the request's target is a URL without a host")
+            _check_host("the host of the target", authority.rpartition("@")[2])
 
     def _refuse(self, reason: str) -> None:
         """Answer what is no request, and read on for a while: a client that still sends must get to the answer."""
@@ -265,6 +280,12 @@ class _RequestHandler(QuietRequestHandler):
             lines.append("Connection: close")
         head = "\r\n".join([*lines, "", ""]).encode("utf-8")
         self.wfile.write(head if self.command == "HEAD" else head + response.body)
+
+
+def _check_host(what: str, host: str) -> None:
+    match = _HOST.fullmatch(host)
+    if match is None or int(match[1] or 0) > 65535:
+        raise _BadRequestError(f"{what} must be a name or address, and a port up to 65535 if any, got {host[:40]!r}")
 
 
 def _read_head(stream: Any, request_line: bytes) -> list[bytes]:

@@ -21,7 +21,7 @@ def read_template(path: Path, *, resource: str | None = None) -> Function:
     """
     document, props = _select(path, resource)
     try:
-        return _to_function(_resolve(props, document), path)
+        return _to_function(_Variables(document, path).resolve(props), path)
     except RecursionError:
         raise ConfigError(f"the vars of {path} refer to themselves") from None
 
@@ -63,9 +63,44 @@ def _load_yaml(path: Path) -> Any:
     except ImportError:
         raise ConfigError(f"reading {path} needs PyYAML: pip install 'fc-adapter[yaml]'") from None
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        loader = yaml.SafeLoader(path.read_text(encoding="utf-8-sig"))
+        try:
+            root = loader.get_single_node()
+            if root is None:
+                return None
+            if _size(root, {}) > _LIMIT:
+                raise _too_large(path, "aliases")
+            return loader.construct_document(root)
+        finally:
+            loader.dispose()
+    except (OSError, ValueError, OverflowError, yaml.YAMLError) as error:
         raise ConfigError(f"cannot read {path}: {' '.join(str(error).split())}") from error
+    except RecursionError:
+        raise ConfigError(f"cannot read {path}: it is nested too deeply, or an alias contains itself") from None
+
+
+def _size(node: Any, sizes: dict[int, int]) -> int:
+    """How large a YAML node is when its aliases are written out. Each node is looked at once."""
+    if id(node) not in sizes:
+        size = _VALUE
+        if isinstance(node.value, str):
+            size += len(node.value)
+        else:
+            for each in node.value:
+                size += sum([_size(part, sizes) for part in (each if isinstance(each, tuple) else (each,))])
+        sizes[id(node)] = size
+    return sizes[id(node)]
+
+
+_LIMIT = 10_000_000  # characters of a template with its aliases and variables written out
+_VALUE = 100  # characters that a value counts for, besides its own
+
+
+def _too_large(path: Path, what: str) -> ConfigError:
+    return ConfigError(
+        f"{path} has more than {_LIMIT // 1_000_000} MB with its {what} written out, a value being {_VALUE} bytes; "
+        f"expected a few KB: look for {what} that refer to others, which refer to others again"
+    )
 
 
 def _to_function(props: dict[str, Any], path: Path) -> Function:
@@ -141,31 +176,50 @@ def _methods(triggers: list[Any], path: Path) -> tuple[str, ...]:
 _VARIABLE = re.compile(r"\$\{\s*(?:env\((?P<env>[^)]*)\)|vars\.(?P<vars>[\w.-]+))\s*\}")
 
 
-def _resolve(value: Any, document: dict[str, Any]) -> Any:
-    """``value`` with each ``${env('NAME', 'default')}`` and ``${vars.path.to.it}`` in it replaced.
+class _Variables:
+    """The variables of a template, of which there is as much as it may use in all."""
 
-    A string that is one variable and nothing else becomes what the variable is, of whatever type.
-    """
-    if isinstance(value, dict):
-        return {key: _resolve(each, document) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_resolve(each, document) for each in value]
-    if not isinstance(value, str):
-        return value
-    whole = _VARIABLE.fullmatch(value.strip())
-    if whole:
-        return _lookup(whole, document)
-    return _VARIABLE.sub(lambda match: str(_lookup(match, document)), value)
+    def __init__(self, document: dict[str, Any], path: Path) -> None:
+        self._document = document
+        self._path = path
+        self._left = _LIMIT
 
+    def resolve(self, value: Any) -> Any:
+        """``value`` with each ``${env('NAME', 'default')}`` and ``${vars.path.to.it}`` in it replaced.
 
-def _lookup(match: re.Match[str], document: dict[str, Any]) -> Any:
-    if match["vars"] is not None:
-        found: Any = document.get("vars")
+        A string that is one variable and nothing else becomes what the variable is, of whatever type.
+        """
+        self._spend(_VALUE)
+        if isinstance(value, dict):
+            return {key: self.resolve(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [self.resolve(each) for each in value]
+        if not isinstance(value, str):
+            return value
+        whole = _VARIABLE.fullmatch(value.strip())
+        if whole:
+            return self._lookup(whole)
+        text = _VARIABLE.sub(lambda match: str(self._lookup(match)), value)
+        self._spend(len(text))
+        return text
+
+    def _spend(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise _too_large(self._path, "vars")
+
+    def _lookup(self, match: re.Match[str]) -> Any:
+        if match["vars"] is None:
+            return _read_variable(match)
+        found: Any = self._document.get("vars")
         for key in match["vars"].split("."):
             if not isinstance(found, dict) or key not in found:
                 raise ConfigError(f"{match[0]} is used, but vars has no {match['vars']!r}")
             found = found[key]
-        return _resolve(found, document)
+        return self.resolve(found)
+
+
+def _read_variable(match: re.Match[str]) -> str:
     name, *default = [part.strip().strip("'\"") for part in match["env"].split(",", 1)]
     if name in os.environ:
         return os.environ[name]

@@ -112,6 +112,7 @@ def test_request_that_two_servers_could_read_in_two_ways(echo, head):
         b"PRI * HTTP/2.0\r\n",
         b"CONNECT h:443 HTTP/1.1\r\n",
         b"POST ftp://h/ HTTP/1.1\r\n",
+        b"POST https://h/ HTTP/1.1\r\n",
     ],
 )
 def test_request_line_that_two_servers_could_read_in_two_ways(echo, line):
@@ -172,6 +173,9 @@ def test_client_chooses_neither_its_request_id_nor_its_address(echo):
 
 def test_client_does_not_choose_the_scheme(echo):
     assert echo.get("/", **{"X-Forwarded-Proto": "https"}).json["headers"]["X-Forwarded-Proto"] == "http"
+    head = b"GET %s://h/ HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+    assert b'"X-Forwarded-Proto": "http"' in echo.send(head % b"http")
+    assert statuses(echo.send(head % b"https")) == [b"400"]
 
 
 def test_records_are_named_by_the_runner_and_readable_by_their_owner(serve, tmp_path):

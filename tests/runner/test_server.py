@@ -66,6 +66,15 @@ def test_absolute_target_names_the_host(echo):
     assert (seen["path"], seen["query"], seen["headers"]["Host"]) == ("/p", {"q": "1"}, "h.example")
 
 
+@pytest.mark.parametrize("host", ["", "h", "h:65535", "h:", "127.0.0.1:80", "[::1]", "[::1]:9000", "a_b.example"])
+def test_host(echo, host):
+    assert send(echo, f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()).json["headers"]["Host"] == host
+
+
+def test_old_client_without_a_host(echo):
+    assert "Host" not in send(echo, b"GET / HTTP/1.0\r\n\r\n").json["headers"]
+
+
 def test_head_has_the_headers_of_a_body_and_none(echo):
     data = b"HEAD / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
     head, _, body = echo.send(data).partition(b"\r\n\r\n")
@@ -125,18 +134,21 @@ CHUNKED = b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
         (CHUNKED + b"ffffffff\r\n", "more than 33554432 bytes"),
         (CHUNKED + b"0\r\nno trailer\r\n\r\n", "trailers"),
         (CHUNKED + b"0\r\n" + b"X-A: 1\r\n" * 2000, "trailers"),
-        (b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", "Transfer-Encoding must be 'chunked'"),
-        (b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", "Transfer-Encoding must be 'chunked'"),
+        (b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\n\r\n", "Transfer-Encoding must be 'chunked'"),
         (
-            b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\nabc",
+            b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+            "Transfer-Encoding must be 'chunked'",
+        ),
+        (
+            b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\nabc",
             "without a Content-Length",
         ),
-        (b"POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", "must be one number"),
-        (b"POST / HTTP/1.1\r\nContent-Length: 3, 3\r\n\r\nabc", "must be one number"),
-        (b"POST / HTTP/1.1\r\nContent-Length: -3\r\n\r\nabc", "must be one number"),
-        (b"POST / HTTP/1.1\r\nContent-Length: \r\n\r\nabc", "must be one number"),
-        (b"POST / HTTP/1.1\r\nContent-Length: 0x3\r\n\r\nabc", "must be one number"),
-        (b"POST / HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", "must be one number"),
+        (b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", "must be one number"),
+        (b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3, 3\r\n\r\nabc", "must be one number"),
+        (b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: -3\r\n\r\nabc", "must be one number"),
+        (b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: \r\n\r\nabc", "must be one number"),
+        (b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0x3\r\n\r\nabc", "must be one number"),
+        (b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", "must be one number"),
         (b"GET / HTTP/1.1\r\nno colon\r\n\r\n", "request's headers is malformed"),
         (b"GET / HTTP/1.1\r\nHost : h\r\n\r\n", "request's headers is malformed"),
         (b"GET / HTTP/1.1\r\n: h\r\n\r\n", "request's headers is malformed"),
@@ -144,8 +156,8 @@ CHUNKED = b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
         (b"GET / HTTP/1.1\r\n X-A: 1\r\n\r\n", "request's headers is malformed"),
         (b"GET / HTTP/1.1\r\nX-A: 1\rX-B: 2\r\n\r\n", "request's headers is malformed"),
         (b"GET / HTTP/1.1\r\nX-A: 1\0\r\n\r\n", "request's headers is malformed"),
-        (b"GET / HTTP/1.1\r\nContent-Length: 1\x1d\r\n\r\na", "request's headers is malformed"),
-        (b"GET / HTTP/1.1\r\nContent-Length: 1\xa0\r\n\r\na", "must be one number"),
+        (b"GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\x1d\r\n\r\na", "request's headers is malformed"),
+        (b"GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\xa0\r\n\r\na", "must be one number"),
         (b"GET / HTTP/1.1\r\nX\xe4: 1\r\n\r\n", "request's headers is malformed"),
         (b"GET /\r\n\r\n", "request line"),
         (b"GET / HTTP/2.0\r\n\r\n", "request line"),
@@ -156,7 +168,18 @@ CHUNKED = b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
         (b"GET x HTTP/1.1\r\n\r\n", "target must be a path"),
         (b"GET * HTTP/1.1\r\n\r\n", "target must be a path"),
         (b"GET file:///etc/passwd HTTP/1.1\r\n\r\n", "target must be a path"),
-        (b"GET http://[x HTTP/1.1\r\n\r\n", "Invalid IPv6 URL"),
+        (b"GET https://h/ HTTP/1.1\r\nHost: h\r\n\r\n", "target must be a path or an http URL"),
+        (b"GET http://[x HTTP/1.1\r\nHost: h\r\n\r\n", "the host of the target must be a name or address"),
+        (b"GET http://h:65536/ HTTP/1.1\r\nHost: h\r\n\r\n", "a port up to 65535 if any, got 'h:65536'"),
+        (b"GET http:///p HTTP/1.1\r\nHost: h\r\n\r\n", "a URL without a host"),
+        (b"GET http://h/ HTTP/1.1\r\n\r\n", "there must be one Host, got 0"),
+        (b"GET / HTTP/1.1\r\n\r\n", "there must be one Host, got 0"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", "there must be one Host, got 2"),
+        (b"GET / HTTP/1.1\r\nHost: h:99999\r\n\r\n", "Host must be a name or address, and a port up to 65535"),
+        (b"GET / HTTP/1.1\r\nHost: h:8o\r\n\r\n", "Host must be a name or address"),
+        (b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", "Host must be a name or address"),
+        (b"GET / HTTP/1.1\r\nHost: \xe4\xbd\xa0\r\n\r\n", "Host must be a name or address"),
+        (b"GET / HTTP/1.0\r\nHost: a/b\r\n\r\n", "Host must be a name or address"),
         (b"GET /" + b"a" * 4096 + b" HTTP/1.1\r\n\r\n", "path with query: 4097 bytes, the limit is 4096"),
         (b"GET /?" + b"a" * 4095 + b" HTTP/1.1\r\n\r\n", "path with query: 4097 bytes, the limit is 4096"),
         (b"GET /" + b"a" * 70000 + b" HTTP/1.1\r\n\r\n", "URI"),
@@ -174,7 +197,7 @@ def test_what_is_no_request(echo, data, message):
 
 def test_longest_path_and_headers_that_are_served(echo):
     target = "/" + "a" * 4095
-    data = b"GET %s HTTP/1.1\r\nX-A: %s\r\n\r\n" % (target.encode(), b"b" * (8192 - 7))
+    data = b"GET %s HTTP/1.0\r\nX-A: %s\r\n\r\n" % (target.encode(), b"b" * (8192 - 7))
     seen = send(echo, data).json
     assert seen["path"] == target
     assert len(seen["headers"]["X-A"]) == 8192 - 7

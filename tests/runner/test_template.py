@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 
 import pytest
 
@@ -12,6 +13,7 @@ from fc_adapter.runner import configure
 from fc_adapter.runner.cli import run
 from fc_adapter.runner.function import METHODS, Hook
 from fc_adapter.runner.template import parse_variable, read_env_file, read_template
+from tests.runner.serving import PATIENCE
 
 RUNTIME = "python{}.{}".format(*sys.version_info)
 
@@ -157,6 +159,41 @@ def test_template_that_cannot_be_used(template, text, options, message):
         template(text, **options)
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+LAUGHS = "\n".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10))
+MERGES = "\n".join(f"m{n}: &m{n} {{<<: [{', '.join([f'*m{n - 1}'] * 10)}]}}" for n in range(1, 10))
+DOUBLES = "\n".join(f"  v{n}: '${{vars.v{n - 1}}}${{vars.v{n - 1}}}'" for n in range(1, 60))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (f"a0: &a0 [lol]\n{LAUGHS}\n" + props("runtime: *a9, handler: i.h"), "with its aliases written out"),
+        (f"m0: &m0 {{k: v}}\n{MERGES}\n" + props("runtime: python3.9, handler: i.h"), "with its aliases written out"),
+        (f"vars:\n  v0: lol\n{DOUBLES}\n" + props("runtime: '${vars.v59}', handler: i.h"), "with its vars written out"),
+        (f"vars:\n  v0: ''\n{DOUBLES}\n" + props("runtime: '${vars.v59}', handler: i.h"), "with its vars written out"),
+        ("a: &a [*a, *a]\n" + props("runtime: *a, handler: i.h"), "nested too deeply, or an alias contains itself"),
+        ("[" * 100_000, "nested too deeply, or an alias contains itself"),
+    ],
+    ids=["aliases", "merges", "vars", "empty vars", "itself", "depth"],
+)
+def test_template_that_doubles(template, tmp_path, text, message):
+    began = time.process_time()
+    with pytest.raises(ConfigError) as raised:
+        template(text)
+    assert time.process_time() - began < PATIENCE / 4
+    assert message in str(raised.value)
+    assert str(tmp_path / "s.yaml") in str(raised.value)
+
+
+def test_aliases_and_vars_that_are_as_they_should_be(template):
+    text = (
+        "vars: {a: {b: x}}\nbase: &base {runtime: python3.9, handler: i.h, environmentVariables: {A: '${vars.a.b}'}}\n"
+    )
+    text += "resources: {f: {component: fc3, props: {<<: *base, timeout: 7}}}"
+    function = template(text)
+    assert (function.timeout, function.environment, function.label) == (7, {"A": "x"}, "i.h")
 
 
 def test_template_that_is_not_there(tmp_path):
