@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from contextvars import copy_context
 from logging import getLogger
 from typing import Any, Callable, cast
 
@@ -11,7 +12,7 @@ from .application import is_coroutine_function
 from .cycle import Cycle
 from .errors import AppError
 from .exchange import Exchange
-from .invocation import Invocation, context_variable
+from .invocation import Invocation, add_invocation, context_variable
 from .lifespan import Lifespan
 from .loop import PrivateLoop
 from .memo import remember
@@ -86,9 +87,8 @@ class Server:
     def _respond(self, scope: Scope, body: bytes, invocation: Invocation) -> Response:
         exchange = Exchange(body)
         scope["root_path"] = self._root_path(scope["path"])
-        scope["fc.event"], scope["fc.context"], scope["fc.request_id"] = invocation
-        self._run(self._app, scope, exchange, invocation)
-        return exchange.response()
+        add_invocation(scope, invocation)
+        return self._run(self._app, scope, exchange, invocation, self._raise_errors) or exchange.response()
 
     def call_other(self, function: OtherEventHandler, invocation: Invocation) -> Any:
         """Call ``on_other_event`` and return its result; a coroutine function runs in the loop, after the startup.
@@ -102,11 +102,13 @@ class Server:
         async def app(*_: Any) -> None:
             results.append(await function(invocation.event, invocation.context))
 
-        self._run(app, {}, Exchange(b""), invocation)
+        self._run(app, {}, Exchange(b""), invocation, raise_errors=True)
         return results.pop()
 
-    def _run(self, app: Application, scope: Scope, exchange: Exchange, invocation: Invocation) -> None:
-        """Run ``app`` and its background work. Raises its error, unless it came after a complete response."""
+    def _run(
+        self, app: Application, scope: Scope, exchange: Exchange, invocation: Invocation, raise_errors: bool
+    ) -> Response | None:
+        """Run ``app`` and its background work. Its error is raised, or logged and the client's response returned."""
         cycle = Cycle(
             app,
             scope,
@@ -122,17 +124,14 @@ class Server:
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as error:
-            if self._raise_errors or not exchange.is_complete:
+            if raise_errors:
                 if isinstance(error, Exception):
                     raise
                 raise AppError(f"the app let {type(error).__name__} out") from error
-            _logger.error(
-                "request %s: the app failed after its response was complete, which the client gets: %s: %s",
-                invocation.request_id or "(no id)",
-                type(error).__name__,
-                error,
-                exc_info=error,
-            )
+            # Where the app's own error reporting remembers which errors it has reported.
+            context = cycle.context or copy_context()
+            return context.run(_answer_error, error, exchange, invocation.request_id)
+        return None
 
     def initialize(self) -> None:
         """Run the app's startup. Raises AppError with the app's own message when it fails."""
@@ -159,23 +158,38 @@ def _stop_at_exit(loop: PrivateLoop, lifespan: Lifespan) -> None:
         _logger.error("%s", error, exc_info=error)
 
 
+def _answer_error(error: BaseException, exchange: Exchange, request_id: str) -> Response:
+    """Log what the app has raised, and return its response if it was complete before, otherwise an error page."""
+    from .report import answer_error, log_error
+
+    if exchange.is_complete:
+        message = "request %s: the app failed after its response was complete, which the client gets: %s: %s"
+        log_error(error, message, request_id or "(no id)", type(error).__name__, error)
+        return exchange.response()
+    if not isinstance(error, Exception):
+        cause, error = error, AppError(f"the app let {type(error).__name__} out")
+        error.__cause__ = cause
+    return answer_error(error, request_id)
+
+
 def build_scope(request: Request) -> Scope:
     """The HTTP scope of ``request``, without what the server knows: ``state`` and where the app is mounted."""
     method, raw_path, query_string, headers, _, scheme, http_version, client, server = request
+    # Error reporters show the first ten or so keys of a dict: what a request can keep secret comes after them.
     return {
         "type": "http",
         # 2.4: send() never fails here, so a streaming response need not watch for a disconnect.
         "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": http_version,
-        "method": method,
+        "server": server,
+        "client": (client, 0) if client else None,
         "scheme": scheme,
+        "method": method,
+        "root_path": "",
         "path": raw_path if "%" not in raw_path else request.path_bytes.decode("utf-8", "replace"),
         "raw_path": raw_path.encode("ascii"),
         "query_string": query_string.encode("ascii"),
-        "root_path": "",
         "headers": [(_HEADER_NAMES[name], value.encode("utf-8")) for name, value in headers],
-        "client": (client, 0) if client else None,
-        "server": server,
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import time
 from logging import getLogger
 from typing import Any, Callable
@@ -28,6 +29,8 @@ class Cycle:
     - ``background_timeout`` (seconds): for the tasks that it has started, once the app has returned.
     - ``deadline_margin`` (seconds or None): how much of the function's timeout is left when the app is cancelled.
     - ``left_running``: where tasks are held that go on when it is over.
+
+    ``context`` is the context in which the app has raised an error, or None.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class Cycle:
         self._reserve = _RESERVE
         self._began = time.monotonic()
         self._tasks = RequestTasks()
+        self.context: contextvars.Context | None = None
 
     async def run(self) -> None:
         """Run the app, after its startup if it is the first time, and wait for the tasks that it has started.
@@ -85,6 +89,7 @@ class Cycle:
             self._leave_running(*self._tasks.running)
             raise
         except BaseException:
+            self.context = contextvars.copy_context()
             await self._wait_for_tasks()
             raise
         exchange.disconnect()

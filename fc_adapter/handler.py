@@ -5,9 +5,8 @@ from __future__ import annotations
 from .application import check_callable, detect_interface, is_double_callable, load_object
 from .contract.request import load_event, parse_loaded
 from .contract.response import build_result
-from .errors import ConfigError, DeadlineError, EventError
+from .errors import ConfigError, EventError
 from .invocation import Invocation, enter, leave
-from .messages import Response
 from .options import (
     parse_base_path,
     parse_choice,
@@ -180,11 +179,15 @@ class Handler:
             except Exception as error:
                 if self._raise_errors:
                     raise
-                return build_result(_answer_error(error, invocation.request_id), method=request.method)
+                from .report import answer_error
+
+                return build_result(answer_error(error, invocation.request_id), method=request.method)
         except EventError as error:
             if self._raise_errors:
                 raise
-            return build_result(_answer(error, invocation.request_id, 400, f"Bad Request: {error}"))
+            from .report import answer
+
+            return build_result(answer(error, invocation.request_id, 400, f"Bad Request: {error}"))
         finally:
             self._leave(mark)
 
@@ -206,7 +209,9 @@ class Handler:
         except Exception as error:
             if self._raise_errors:
                 raise
-            status, headers, body = _answer_error(error, invocation.request_id)
+            from .report import answer_error
+
+            status, headers, body = answer_error(error, invocation.request_id)
             start_response(f"{status} {body.decode()}", list(headers), (type(error), error, error.__traceback__))
             return [body]
         finally:
@@ -228,23 +233,6 @@ class Handler:
         finally:
             if self._flush is not None:
                 self._flush.run()
-
-
-def _answer_error(error: Exception, request_id: str) -> Response:
-    """A page that tells the client nothing of the app, and a log record that tells all."""
-    if isinstance(error, DeadlineError):
-        return _answer(error, request_id, 504, "Gateway Timeout")
-    return _answer(error, request_id, 500, "Internal Server Error")
-
-
-def _answer(error: Exception, request_id: str, status: int, body: str) -> Response:
-    """A page that says ``body``, and a log record of ``error``."""
-    from logging import getLogger
-
-    getLogger("fc_adapter").error(
-        "request %s failed with %s: %s", request_id or "(no id)", type(error).__name__, error, exc_info=error
-    )
-    return Response(status, (("Content-Type", "text/plain; charset=utf-8"),), body.encode("utf-8"))
 
 
 def _request_id(event: dict[str, Any], context: Any) -> str:

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections import namedtuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from contextvars import ContextVar, Token
-    from typing import Any, NamedTuple, Union
+    from typing import Any, Union
 
     Mark = Union[Token["Invocation | None"], "Invocation", None]
 
-    class _InvocationFields(NamedTuple):
-        event: Any
-        context: Any
-        request_id: str
 
-else:
-    _InvocationFields = namedtuple("_InvocationFields", "event context request_id")
-
-
-class Invocation(_InvocationFields):
+class Invocation:
     """One call of the handler.
 
     - ``event``: the event; a ``dict`` when it is an HTTP event, None under FC 2.0, otherwise what the platform passed.
@@ -29,7 +20,55 @@ class Invocation(_InvocationFields):
     - ``request_id`` (str): the request's id, or ``""``.
     """
 
-    __slots__ = ()
+    event: Any
+    context: Any
+    request_id: str
+
+    __slots__ = ("context", "event", "request_id")
+
+    def __init__(self, event: Any, context: Any, request_id: str) -> None:
+        self.event = event
+        self.context = context
+        self.request_id = request_id
+
+    def __repr__(self) -> str:
+        """The request's id alone: error reporters send the variables of an app's functions."""
+        return f"<fc_adapter.Invocation {self.request_id!r}>"
+
+
+class EventFields:
+    """The event in an environ or a scope: ``event["rawPath"]``, ``event.get("body")`` and ``"body" in event``.
+
+    It is neither a mapping nor iterable, and its ``repr`` shows nothing of it, since error pages and error reporters
+    print an environ and all that it holds. ``current_invocation().event`` is the dict.
+    """
+
+    __slots__ = ("_fields",)
+    __iter__ = None  # without this, Python would try the indices 0, 1, 2
+
+    def __init__(self, fields: dict[str, Any]) -> None:
+        self._fields = fields
+
+    def __getitem__(self, key: str) -> Any:
+        return self._fields[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._fields
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The field ``key``, or ``default`` when the event has none."""
+        return self._fields.get(key, default)
+
+    def __repr__(self) -> str:
+        return "<fc_adapter event>"
+
+
+def add_invocation(surroundings: dict[str, Any], invocation: Invocation) -> None:
+    """Put ``invocation`` into an environ or a scope, as ``fc.event``, ``fc.context`` and ``fc.request_id``."""
+    event = invocation.event
+    surroundings["fc.event"] = None if event is None else EventFields(event)
+    surroundings["fc.context"] = invocation.context
+    surroundings["fc.request_id"] = invocation.request_id
 
 
 # A context variable follows into tasks and threads, but costs an import: it exists once somebody asks for it. Where it

@@ -7,6 +7,7 @@ from io import BytesIO
 
 from .contract.rules import decode_header
 from .errors import AppError, shorten
+from .invocation import add_invocation
 from .memo import remember
 from .messages import Request, Response
 
@@ -37,14 +38,14 @@ class Server:
     def respond(self, request: Request, invocation: Invocation) -> Response:
         """Run one request. Raises what the app raises, and AppError."""
         environ = build_environ(request, base_path=self._base_path)
-        environ["fc.event"], environ["fc.context"], environ["fc.request_id"] = invocation
+        add_invocation(environ, invocation)
         return _let_out_errors(call, self._app, environ)
 
     def respond_wsgi(
         self, environ: Environ, start_response: Callable[..., Any], invocation: Invocation
     ) -> Iterable[bytes]:
         """Serve a call that is WSGI already, as FC 2.0 makes it. The response is complete when this returns."""
-        environ["fc.event"], environ["fc.context"], environ["fc.request_id"] = invocation
+        add_invocation(environ, invocation)
         base_path, environ["PATH_INFO"] = _split_path(environ.get("PATH_INFO", ""), self._base_path)
         environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + base_path
         return _let_out_errors(_collect, self._app, environ, start_response)
@@ -84,26 +85,27 @@ def build_environ(request: Request, *, base_path: str = "") -> Environ:
     path = raw_path if "%" not in raw_path else request.path_bytes.decode("latin-1")
     script_name, path_info = _split_path(path, base_path) if base_path else ("", path)
     uri = f"{raw_path}?{query_string}" if query_string else raw_path
+    # Error reporters show the first ten or so keys of a dict: what a request can keep secret comes after them.
     return {
-        "REQUEST_METHOD": method,
-        "SCRIPT_NAME": script_name,
-        "PATH_INFO": path_info,
-        "QUERY_STRING": query_string,
-        # Not of PEP 3333: Gunicorn and Werkzeug give apps these two, where %2F still differs from a slash.
-        "RAW_URI": uri,
-        "REQUEST_URI": uri,
-        "SERVER_NAME": server_name if server_name.isascii() else _latin1(server_name),
-        "SERVER_PORT": str(server_port),
-        "SERVER_PROTOCOL": f"HTTP/{http_version}",
-        "REMOTE_ADDR": client if client.isascii() else _latin1(client),
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scheme,
         "wsgi.input": BytesIO(body),
-        "wsgi.input_terminated": True,  # not of PEP 3333 either: reading ends with the body, as with Gunicorn
+        "wsgi.input_terminated": True,  # not of PEP 3333: reading ends with the body, as with Gunicorn
         "wsgi.errors": _ERRORS,
         "wsgi.multithread": False,
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
+        "REQUEST_METHOD": method,
+        "SCRIPT_NAME": script_name,
+        "SERVER_NAME": server_name if server_name.isascii() else _latin1(server_name),
+        "SERVER_PORT": str(server_port),
+        "SERVER_PROTOCOL": f"HTTP/{http_version}",
+        "PATH_INFO": path_info,
+        "REMOTE_ADDR": client if client.isascii() else _latin1(client),
+        "QUERY_STRING": query_string,
+        # Not of PEP 3333 either: Gunicorn and Werkzeug give apps these two, where %2F still differs from a slash.
+        "RAW_URI": uri,
+        "REQUEST_URI": uri,
         **_build_header_keys(headers),
     }
 
@@ -163,10 +165,10 @@ def call(app: Application, environ: Environ) -> Response:
     except BaseException:
         try:
             _close(iterable)
-        except Exception:
-            from logging import getLogger
+        except Exception as error:
+            from .report import log_error
 
-            getLogger("fc_adapter").exception("close() of the app's response failed, after the error that follows")
+            log_error(error, "close() of the app's response failed, after the error that follows")
         raise
     _close(iterable)
     if start is None:

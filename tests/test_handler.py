@@ -9,7 +9,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from fc_adapter import AdapterError, AppError, ConfigError, EventError, Invocation, current_invocation, wrap
+from fc_adapter import AdapterError, AppError, ConfigError, EventError, current_invocation, wrap
 from tests.conftest import dump, make_event, read_event
 
 
@@ -17,7 +17,9 @@ def report(environ, start_response):
     """A WSGI app that reports what it sees."""
     start_response("200 OK", [("Content-Type", "application/json")])
     seen = {key: value for key, value in environ.items() if isinstance(value, str)}
-    return [json.dumps({**seen, "event": environ["fc.event"], "context": repr(environ["fc.context"])}).encode()]
+    event = current_invocation().event
+    assert {key: environ["fc.event"][key] for key in event or ()} == (event or {})
+    return [json.dumps({**seen, "event": event, "context": repr(environ["fc.context"])}).encode()]
 
 
 def see(handler, event, context=None):
@@ -103,7 +105,8 @@ def test_other_events_are_passed_on_as_they_came(event):
     handler = wrap(report, on_other_event=lambda *arguments: arguments)
     assert handler(event, context) == (event, context)
     handler = wrap(report, on_other_event=lambda *arguments: current_invocation())
-    assert handler(event, context) == Invocation(event, context, "1-a")
+    invocation = handler(event, context)
+    assert (invocation.event, invocation.context, invocation.request_id) == (event, context, "1-a")
     assert handler(make_event(), context)["statusCode"] == 200
 
 

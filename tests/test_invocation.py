@@ -17,7 +17,7 @@ import pytest
 from asgiref.sync import sync_to_async
 
 import fc_adapter
-from fc_adapter import Invocation, RequestIdFilter, current_invocation, wrap
+from fc_adapter import RequestIdFilter, current_invocation, wrap
 from tests.conftest import make_event
 
 CONTEXT = SimpleNamespace(request_id="1-context")
@@ -26,6 +26,10 @@ CONTEXT = SimpleNamespace(request_id="1-context")
 def answer(start_response):
     start_response("204 No Content", [])
     return []
+
+
+def parts(invocation):
+    return invocation.event, invocation.context, invocation.request_id
 
 
 def test_nothing_outside():
@@ -40,7 +44,7 @@ def test_in_a_wsgi_app_and_no_longer_after_it():
         return answer(start_response)
 
     wrap(app)(make_event(), CONTEXT)
-    assert seen == [Invocation(make_event(), CONTEXT, "1-context")]
+    assert [parts(invocation) for invocation in seen] == [(make_event(), CONTEXT, "1-context")]
     assert current_invocation() is None
 
 
@@ -111,7 +115,7 @@ def test_under_fc2():
         seen.append(current_invocation())
 
     list(wrap(app)({"REQUEST_METHOD": "GET", "fc.context": CONTEXT}, lambda *start: None))
-    assert seen == [Invocation(None, CONTEXT, "1-context")]
+    assert [parts(invocation) for invocation in seen] == [(None, CONTEXT, "1-context")]
     assert current_invocation() is None
 
 

@@ -329,7 +329,7 @@ KNOWN_DIFFERENCES = [
     Difference(
         SCOPE + "the adapter adds the invocation",
         ECHOES,
-        {"body.types.fc.event": "dict", "body.types.fc.context": "NoneType", "body.types.fc.request_id": "str"},
+        {"body.types.fc.event": "EventFields", "body.types.fc.context": "NoneType", "body.types.fc.request_id": "str"},
         apps=("raw_asgi",),
     ),
 ]

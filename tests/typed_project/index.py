@@ -24,9 +24,7 @@ log_handler.addFilter(RequestIdFilter())
 def describe(invocation: Invocation) -> str:
     """The id of an invocation, of which no more is known to types."""
     assert_type(invocation.request_id, str)
-    event, context, request_id = invocation
-    assert_type(request_id, str)
-    return f"{request_id} {type(event).__name__} {context}"
+    return f"{invocation.request_id} {type(invocation.event).__name__} {invocation.context}"
 
 
 def wsgi_app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -1,0 +1,248 @@
+"""Apps that fail, and the error reporters that people use, which belong to a process.
+
+``python -m tests.reporting APP...`` runs apps of ``APPS`` through the adapter, on the event in its standard input. A
+server that imports this module finds the one that is named by ``REPORTED`` as ``app``. What would be sent of each goes
+to a file of its name in the directory ``REPORTS``, one JSON document on each line. ``REPORTER`` is ``sentry`` (with its
+default settings), ``structlog`` or ``opentelemetry``.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from pathlib import Path
+
+DIRECTORY = Path(os.environ["REPORTS"])
+REPORTER = os.environ["REPORTER"]
+
+
+def record(text):
+    """Keep a JSON document that a reporter would send."""
+    with PATH.open("a", encoding="utf-8") as file:
+        file.write(" ".join(text.splitlines()) + "\n")
+
+
+# ---- the reporters ---------------------------------------------------------------------------------------------------
+
+
+def sentry():
+    import sentry_sdk
+
+    class Transport(sentry_sdk.Transport):
+        def capture_envelope(self, envelope):
+            for item in envelope.items:
+                if item.type == "event":
+                    record(json.dumps(item.payload.json))
+
+    sentry_sdk.init("https://key@sentry.invalid/1", transport=Transport)
+
+
+def structlog():
+    import structlog
+
+    class Handler(logging.Handler):
+        def emit(self, log_record):
+            record(self.format(log_record))
+
+    handler = Handler(logging.ERROR)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.dict_tracebacks,
+                structlog.processors.JSONRenderer(),
+            ]
+        )
+    )
+    logging.getLogger().addHandler(handler)
+
+
+def opentelemetry():
+    from opentelemetry import trace
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
+
+    class Exporter(SpanExporter):
+        def export(self, spans):
+            for span in spans:
+                record(span.to_json(indent=None))
+
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(Exporter()))
+    trace.set_tracer_provider(provider)
+
+
+# ---- the apps --------------------------------------------------------------------------------------------------------
+
+
+def fail():
+    if REPORTER == "opentelemetry":
+        from opentelemetry import trace
+
+        with trace.get_tracer("tests").start_as_current_span("order"):
+            raise RuntimeError("out of stock")
+    raise RuntimeError("out of stock")
+
+
+def wsgi():
+    def app(environ, start_response):
+        environ["wsgi.input"].read()
+        fail()
+
+    return app
+
+
+def wsgi_generator():
+    def app(environ, start_response):
+        environ["wsgi.input"].read()
+        start_response("200 OK", [])
+        yield b""
+        fail()
+
+    return app
+
+
+def wsgi_context():
+    """An app whose error has a context that the server raised."""
+
+    def app(environ, start_response):
+        try:
+            start_response(200, [])  # not a string
+        except Exception:
+            fail()
+
+    return app
+
+
+def wsgi_middleware():
+    from sentry_sdk.integrations.wsgi import SentryWsgiMiddleware
+
+    return SentryWsgiMiddleware(wsgi())
+
+
+def asgi():
+    async def app(scope, receive, send):
+        assert scope["type"] == "http"
+        await receive()
+        fail()
+
+    return app
+
+
+def asgi_after_response():
+    async def app(scope, receive, send):
+        assert scope["type"] == "http"
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body"})
+        fail()
+
+    return app
+
+
+def asgi_middleware():
+    from sentry_sdk.integrations.asgi import SentryAsgiMiddleware
+
+    return SentryAsgiMiddleware(asgi())
+
+
+def flask():
+    from flask import Flask, request
+
+    app = Flask("shop")
+
+    @app.post("/order")
+    def order():
+        request.get_data()
+        fail()
+
+    return app
+
+
+def fastapi():
+    from fastapi import FastAPI, Request
+
+    app = FastAPI()
+
+    async def order(request: Request):
+        await request.body()
+        fail()
+
+    order.__annotations__["request"] = Request
+    app.post("/order")(order)
+    return app
+
+
+def fastapi_background():
+    from fastapi import BackgroundTasks, FastAPI, Request
+
+    app = FastAPI()
+
+    async def order(request: Request, tasks: BackgroundTasks):
+        tasks.add_task(fail)
+        return await request.json()
+
+    order.__annotations__.update(request=Request, tasks=BackgroundTasks)
+    app.post("/order")(order)
+    return app
+
+
+def _django():
+    import django
+    from django.conf import settings
+    from django.urls import path
+
+    if settings.configured:
+        return
+
+    def order(request):
+        assert request.body
+        fail()
+
+    settings.configure(ALLOWED_HOSTS=["*"], ROOT_URLCONF=(path("order", order),), SECRET_KEY="under test")
+    django.setup()
+
+
+def django_wsgi():
+    from django.core.wsgi import get_wsgi_application
+
+    _django()
+    return get_wsgi_application()
+
+
+def django_asgi():
+    from django.core.asgi import get_asgi_application
+
+    _django()
+    return get_asgi_application()
+
+
+APPS = {
+    "wsgi": wsgi,
+    "wsgi_generator": wsgi_generator,
+    "wsgi_context": wsgi_context,
+    "wsgi_middleware": wsgi_middleware,
+    "asgi": asgi,
+    "asgi_after_response": asgi_after_response,
+    "asgi_middleware": asgi_middleware,
+    "flask": flask,
+    "fastapi": fastapi,
+    "fastapi_background": fastapi_background,
+    "django_wsgi": django_wsgi,
+    "django_asgi": django_asgi,
+}
+{"sentry": sentry, "structlog": structlog, "opentelemetry": opentelemetry}[REPORTER]()
+
+if __name__ == "__main__":
+    import sys
+
+    import fc_adapter
+
+    event = sys.stdin.buffer.read()
+    for name in sys.argv[1:]:
+        PATH = DIRECTORY / name
+        fc_adapter.wrap(APPS[name]())(event)
+else:
+    PATH = DIRECTORY / os.environ["REPORTED"]
+    app = APPS[os.environ["REPORTED"]]()
