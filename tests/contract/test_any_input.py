@@ -85,13 +85,28 @@ def test_deeply_nested_event(depth):
         check_event_error(error)
 
 
-@pytest.mark.parametrize("field", ["rawPath", "body", "method", "a" * 10**5])
-def test_huge_field(field):
-    event = make_event(**{"raw_path" if field == "rawPath" else field: "é" * 10**5})
-    try:
-        check_request(parse_event(event))
-    except EventError as error:
-        check_event_error(error)
+HUGE = "é" * 10**5
+
+
+@pytest.mark.parametrize(
+    ("fields", "raw_path", "body"),
+    [
+        ({"raw_path": HUGE}, "/" + "%C3%A9" * 10**5, b""),
+        ({"body": HUGE}, "/", HUGE.encode()),
+        ({HUGE: HUGE}, "/", b""),
+    ],
+    ids=["path", "body", "unknown"],
+)
+def test_huge_field(fields, raw_path, body):
+    request = parse_event(make_event(**fields))
+    check_request(request)
+    assert (request.raw_path, request.body) == (raw_path, body)
+
+
+def test_huge_method():
+    with pytest.raises(EventError, match="method of the event must be an HTTP method") as raised:
+        parse_event(make_event(method=HUGE))
+    check_event_error(raised.value)
 
 
 @pytest.mark.parametrize("number", ["1" * 5000, "1e400", "-1e400", "NaN", "-Infinity"])

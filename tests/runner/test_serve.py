@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -303,6 +305,15 @@ class _Interrupted:
         raise KeyboardInterrupt
 
 
+@contextlib.contextmanager
+def ending(process):
+    """Kill a process that a failing test has left running."""
+    try:
+        yield
+    finally:
+        process.kill()
+
+
 def test_ctrl_c_that_is_switched_off_stays_so(project):
     program = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); import fc_adapter.__main__ as m; m.main()"
     process = subprocess.Popen(
@@ -311,11 +322,15 @@ def test_ctrl_c_that_is_switched_off_stays_so(project):
         stderr=subprocess.PIPE,
         text=True,
     )
-    with process:
-        while "is served on" not in process.stderr.readline():
+    with process, ending(process):
+        while "is served on" not in (line := process.stderr.readline()):
             pass
+        url = re.search(r"http://[\w.:]+", line)[0]
         process.send_signal(signal.SIGINT)
-        time.sleep(0.05)
+        # Were it on its way out, it would take no further connection while the first request starts an instance.
+        for _ in range(5):
+            with urllib.request.urlopen(url, timeout=PATIENCE) as response:
+                assert response.status == 200
         assert process.poll() is None
         process.terminate()
         assert process.wait(PATIENCE) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import logging
 import os
@@ -111,7 +112,9 @@ def test_hooks_in_this_process(tmp_path):
 
 
 def test_busy_in_this_process_when_it_ends():
-    entered, leave, statuses = threading.Event(), threading.Event(), []
+    """What runs in this process cannot be ended: its client is let go, and the one that waits gets a 503."""
+    entered, leave = threading.Event(), threading.Event()
+    begun, outcomes = [], {}
 
     def handler(event, context):
         entered.set()
@@ -119,22 +122,28 @@ def test_busy_in_this_process_when_it_ends():
         return "done"
 
     def ask(url):
+        path = url.rpartition("/")[2]
         try:
-            statuses.append(fetch(url)[0])
+            outcomes[path] = fetch(url)
+        except urllib.error.HTTPError as error:
+            outcomes[path] = error.code, json.loads(error.read())["errorMessage"]
         except OSError as error:
-            statuses.append(type(error))
+            outcomes[path] = type(error)
 
-    with fc_adapter.runner.serve(handler, port=0) as server:
-        first = threading.Thread(target=ask, args=(server.url,))
-        first.start()
+    def begin(request, request_id):
+        begun.append(request.raw_path)
+
+    with fc_adapter.runner.serve(handler, port=0, begin=begin) as server:
+        threads = [threading.Thread(target=ask, args=(f"{server.url}/{path}",)) for path in ("first", "second")]
+        threads[0].start()
         assert entered.wait(20)
-        waiting = threading.Thread(target=ask, args=(server.url + "/second",))
-        waiting.start()
-        wait_until(lambda: len(server.pool._busy) == 1)
+        threads[1].start()
+        wait_until(lambda: begun == ["/first", "/second"])
     leave.set()
-    first.join()
-    waiting.join()
-    assert len(statuses) == 2
+    for thread in threads:
+        thread.join(20)
+    assert outcomes == {"first": http.client.RemoteDisconnected, "second": (503, outcomes["second"][1])}
+    assert "stopped" in outcomes["second"][1]
 
 
 def test_package_names():
