@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 import warnings
 import weakref
 from types import SimpleNamespace
@@ -143,6 +144,18 @@ def test_body_in_one_message_then_disconnect_once_complete():
     assert handle(app, make_event(method="POST", body="你")) == OK
     request = {"type": "http.request", "body": "你".encode(), "more_body": False}
     assert received == [request, [False, False], *[{"type": "http.disconnect"}] * 3]
+
+
+def test_first_wait_for_the_disconnect_after_a_complete_response():
+    received = []
+
+    async def app(scope, receive, send):
+        await receive()
+        await hello(scope, receive, send)
+        received.append(await asyncio.wait_for(receive(), 10))
+
+    assert handle(app) == OK
+    assert received == [{"type": "http.disconnect"}]
 
 
 @pytest.mark.parametrize("chunk", [b"do", bytearray(b"do"), memoryview(b"do")])
@@ -313,14 +326,14 @@ def test_failed_request_is_freed_at_once():
     handler.pre_stop()
 
 
-@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt])
 @pytest.mark.parametrize("in_a_task", [False, True])
 @pytest.mark.parametrize("options", [{}, {"deadline_margin": 1}])
-def test_exits_pass_through_and_the_next_request_works(error, in_a_task, options, caplog):
+def test_exits_pass_through_and_the_next_request_works(kind, in_a_task, options, caplog):
     failing = True
 
     async def leave():
-        raise error
+        raise kind(3)  # made here: nothing but the request's own tasks may hold it
 
     async def app(scope, receive, send):
         if failing:
@@ -328,13 +341,39 @@ def test_exits_pass_through_and_the_next_request_works(error, in_a_task, options
         await hello(scope, receive, send)
 
     handler = wrap(app, lifespan="off", **options)
-    with pytest.raises(type(error)):
+    with pytest.raises(kind):
         handler(make_event(), context_with(60))
     failing = False
     assert handler(make_event()) == OK
     handler.pre_stop()
     gc.collect()
-    assert in_a_task or "never retrieved" not in caplog.text
+    assert "never retrieved" not in caplog.text
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
+def test_exits_do_not_wait_for_tasks(error, caplog):
+    """Ctrl-C ends at once, and the platform's exit as well: what the request has started is not waited for."""
+    cancelled = []
+
+    async def work():
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cancelled.append(True)
+            raise
+
+    async def app(scope, receive, send):
+        asyncio.ensure_future(work())
+        await asyncio.sleep(0)
+        raise error
+
+    handler = wrap(app, lifespan="off", background_timeout=0.3)
+    with pytest.raises(type(error)):
+        handler(make_event())
+    assert "left tasks running" not in caplog.text
+    assert not cancelled
+    handler.pre_stop()
+    assert cancelled
 
 
 # ---- background work -------------------------------------------------------------------------------------------------
@@ -352,7 +391,7 @@ def background_app(work, name=None):
     return app
 
 
-def test_fire_and_forget_task_has_written_its_file(tmp_path):
+def test_fire_and_forget_task_has_written_its_file(tmp_path, caplog):
     async def work():
         await asyncio.sleep(0.01)
 
@@ -364,6 +403,7 @@ def test_fire_and_forget_task_has_written_its_file(tmp_path):
 
     assert handle(background_app(work)) == OK
     assert (tmp_path / "done").read_text() == "yes"
+    assert not caplog.records
 
 
 def test_tasks_of_a_failed_request_are_waited_for():
@@ -447,6 +487,14 @@ def test_endless_task_is_named_kept_and_goes_on_later(caplog):
     assert handler(make_event()) == OK
     assert len(ticks) > count
     handler.pre_stop()
+
+
+def test_tasks_left_by_a_request_without_an_id_are_named(caplog):
+    async def work():
+        await asyncio.sleep(60)
+
+    assert handle(background_app(work), make_event(request_id=""), background_timeout=0.01) == OK
+    assert "request (no id) left tasks running after 0.01 s" in caplog.text
 
 
 def test_background_timeout_of_zero_waits_for_none(caplog):
@@ -581,13 +629,27 @@ def test_deadline_of_a_thread_that_cannot_be_stopped():
 
 
 def test_app_that_ignores_its_cancellation():
+    """It gets half of the margin to clean up in, so that the answer comes before the function's timeout."""
+    cleaned_up = []
+
     async def app(scope, receive, send):
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
-            await asyncio.sleep(0.5)
+            try:
+                await asyncio.sleep(0.1)
+                cleaned_up.append("in time")
+                await asyncio.sleep(60)
+            finally:
+                cleaned_up.append("too late")
 
-    assert handle(app, context=context_with(0.2), deadline_margin=0.15)["statusCode"] == 504
+    handler = wrap(app, lifespan="off", deadline_margin=1.1)
+    began = time.monotonic()
+    assert handler(make_event(), context_with(1.2))["statusCode"] == 504
+    assert time.monotonic() - began < 1.2
+    assert cleaned_up == ["in time"]
+    handler.pre_stop()
+    assert cleaned_up == ["in time", "too late"]
 
 
 def test_deadline_after_a_complete_response_keeps_it():
@@ -645,16 +707,32 @@ def test_no_current_event_loop_is_made_or_needed():
     assert result == [OK]
 
 
-def test_inside_a_running_loop():
-    handler = wrap(hello)
+@pytest.mark.parametrize("must_wait", [False, True])
+def test_inside_a_running_loop(must_wait):
+    loops = []
+
+    async def app(scope, receive, send):
+        loops.append(asyncio.get_running_loop())
+        if must_wait:
+            await asyncio.sleep(0.01)
+        await hello(scope, receive, send)
+
+    handler = wrap(app)
 
     async def main():
-        handler.initialize()
-        result = handler(make_event())
-        handler.pre_stop()
-        return result
+        outer = asyncio.get_running_loop()
+        later = asyncio.ensure_future(asyncio.sleep(0, "goes on"))
+        for step in (handler.initialize, lambda: results.append(handler(make_event())), handler.pre_stop):
+            step()
+            assert asyncio.get_running_loop() is outer
+            assert outer.is_running()
+        assert outer not in loops
+        return await later
 
-    assert asyncio.run(main()) == OK
+    results = []
+    assert asyncio.run(main()) == "goes on"
+    assert results == [OK]
+    assert all(loop.is_closed() for loop in loops)
 
 
 def test_pre_stop_from_several_threads_and_beside_requests():

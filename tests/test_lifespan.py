@@ -178,6 +178,26 @@ def test_failed_shutdown_of_a_dropped_handler_is_logged(caplog):
     assert "the app's shutdown failed: disk full" in caplog.text
 
 
+def test_shutdown_is_over_when_the_app_has_returned():
+    log = []
+
+    async def app(scope, receive, send):
+        if scope["type"] == "lifespan":
+            await receive()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await send({"type": "lifespan.shutdown.complete"})
+            await asyncio.sleep(0.01)
+            log.append("closed")
+        else:
+            await Recorder()(scope, receive, send)
+
+    handler = wrap(app)
+    status(handler)
+    handler.pre_stop()
+    assert log == ["closed"]
+
+
 def test_second_reply_is_out_of_turn():
     async def app(scope, receive, send):
         await receive()

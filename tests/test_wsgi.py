@@ -182,6 +182,12 @@ def test_body_ends_where_content_length_says():
     assert response.body == b""
 
 
+def test_other_headers_with_a_number_do_not_end_the_body():
+    """Of as many letters as Content-Length has, too."""
+    response = call(starting("200 OK", [("X-Request-Size", "0")]), environ_of())
+    assert response == (200, (("X-Request-Size", "0"),), b"x")
+
+
 def test_generator_may_start_late():
     def app(environ, start_response):
         yield b""
@@ -257,7 +263,10 @@ FAULTS = [
     (starting("200 OK", None), "headers of type NoneType"),
     (starting("200 OK", list), "headers of type type"),
     (starting("200 OK", ["ab"]), "sent the header 'ab'"),
-    (starting("200 OK", [("a", "b", "c")]), "sent the header"),
+    (starting("200 OK", [b"ab"]), "sent the header b'ab', expected a tuple (name, value)"),
+    (starting("200 OK", [("a",)]), "sent the header ('a',), expected a tuple (name, value)"),
+    (starting("200 OK", [["a"]]), "sent the header ['a'], expected a tuple (name, value)"),
+    (starting("200 OK", [("a", "b", "c")]), "sent the header ('a', 'b', 'c'), expected a tuple (name, value)"),
     (starting("200 OK", [("a", 1)]), "expected two strings"),
     (starting("200 OK", [(b"a", "b")]), "expected two strings"),
     (starting("200 OK", [("a", "你")]), "beyond latin-1"),

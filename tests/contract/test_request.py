@@ -133,10 +133,18 @@ def test_server(headers, domain, server):
 
 @pytest.mark.parametrize(
     ("value", "scheme"),
-    [("http", "http"), ("HTTPS", "https"), ("ftp", "https"), ("http,https", "https"), (None, "https")],
+    [
+        ("http", "http"),
+        ("HTTP", "http"),
+        ("HTTPS", "https"),
+        ("ftp", "https"),
+        ("http,https", "https"),
+        (None, "https"),
+    ],
 )
-def test_scheme(value, scheme):
-    headers = {} if value is None else {"X-Forwarded-Proto": value}
+@pytest.mark.parametrize("others", [{}, {"X-A": "é"}])
+def test_scheme(value, scheme, others):
+    headers = others if value is None else {**others, "X-Forwarded-Proto": value}
     assert parse_event(make_event(headers=headers)).scheme == scheme
 
 
