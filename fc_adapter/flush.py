@@ -9,6 +9,7 @@ from contextvars import copy_context
 from logging import getLogger
 
 from .invocation import enter, function_timeout, leave
+from .report import log_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class _Call:
         try:
             self._function()
         except BaseException as error:
-            _logger.error("flush: %s failed with %s: %s", self.name, type(error).__name__, error, exc_info=error)
+            log_error(error, "flush: %s failed with %s: %s", self.name, type(error).__name__, error)
         finally:
             self.is_running = False
 

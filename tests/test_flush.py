@@ -211,6 +211,7 @@ def test_what_they_raise_is_logged_and_changes_nothing(error, caplog):
     name = "tests.test_flush.test_what_they_raise_is_logged_and_changes_nothing.<locals>.fail"
     assert record.getMessage() == f"flush: {name} failed with {type(error).__name__}: {error}"
     assert record.exc_info[1] is error
+    assert record.exc_info[2].tb_frame.f_code is fail.__code__
 
 
 def test_names_in_the_log(caplog):
