@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from contextvars import copy_context
+from functools import partial
 from logging import getLogger
 from typing import Any, Callable, cast
 
@@ -17,6 +18,7 @@ from .lifespan import Lifespan
 from .loop import PrivateLoop
 from .memo import remember
 from .messages import Request, Response
+from .tasks import describe_task
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from .options import OtherEventHandler
 
 _logger = getLogger("fc_adapter")
+# Seconds that tasks have to end in once they are cancelled; at the end of a process, also before that.
+_PATIENCE = 5.0
+_PATIENCE_AT_EXIT = 1.0
 context_variable()  # from now on the current invocation follows into tasks and threads
 
 
@@ -57,10 +62,11 @@ class Server:
         self._deadline_margin = deadline_margin
         self._raise_errors = raise_errors
         self._lifespan = Lifespan(app, lifespan)
-        self._loop = PrivateLoop(self._lifespan.forget)
         self._left_running: set[asyncio.Task[Any]] = set()
-        # Runs at the end of the process, unless the handler ends before or pre_stop() has done it.
-        weakref.finalize(self, _stop_at_exit, self._loop, self._lifespan)
+        at_exit = partial(_stop_at_exit, self._lifespan, self._left_running, background_timeout)
+        self._loop = PrivateLoop(self._lifespan.forget, at_exit)
+        # When the handler is dropped, and at the end of a process that did not call `at_exit` before.
+        weakref.finalize(self, at_exit, self._loop)
 
     def __repr__(self) -> str:
         return f"the ASGI app {self._app!r}"
@@ -138,9 +144,14 @@ class Server:
         self._loop.run(self._lifespan.startup)
 
     def pre_stop(self) -> None:
-        """Run the app's shutdown and close the loop. Raises AppError, after logging it, when the shutdown fails."""
+        """Wait for tasks that requests left running, run the app's shutdown, and close the loop.
+
+        The tasks have ``background_timeout`` to end in before the shutdown, and are cancelled after it.
+        Raises AppError, after logging it, when the shutdown fails.
+        """
         try:
-            self._loop.close(self._lifespan.shutdown)
+            farewell = partial(_say_farewell, self._lifespan, self._left_running, self._background_timeout)
+            self._loop.close(farewell, _PATIENCE)
         except AppError as error:
             _logger.error("%s", error, exc_info=error)
             raise
@@ -151,10 +162,28 @@ class Server:
         return base_path if path == base_path or path.startswith(f"{base_path}/") else ""
 
 
-def _stop_at_exit(loop: PrivateLoop, lifespan: Lifespan) -> None:
+async def _say_farewell(lifespan: Lifespan, left_running: set[asyncio.Task[Any]], seconds: float) -> None:
+    loop = asyncio.get_running_loop()
+    tasks = [task for task in left_running if task.get_loop() is loop]  # The app may have closed the loop before.
+    if tasks and seconds:
+        _, pending = await asyncio.wait(tasks, timeout=seconds)
+        if pending:
+            _logger.warning(
+                "the instance ends, and these tasks are cancelled after a last %.2g s: %s",
+                seconds,
+                ", ".join(map(describe_task, pending)),
+            )
+    await lifespan.shutdown()
+
+
+def _stop_at_exit(
+    lifespan: Lifespan, left_running: set[asyncio.Task[Any]], background_timeout: float, loop: PrivateLoop
+) -> None:
+    """Do what ``pre_stop`` does, in less time: somebody may be waiting for the process to end."""
+    farewell = partial(_say_farewell, lifespan, left_running, min(background_timeout, _PATIENCE_AT_EXIT))
     try:
-        loop.close(lifespan.shutdown)
-    except AppError as error:
+        loop.close_at_exit(farewell, _PATIENCE_AT_EXIT)
+    except Exception as error:
         _logger.error("%s", error, exc_info=error)
 
 

@@ -7,11 +7,15 @@ from logging import getLogger
 from typing import Any, Callable
 
 from .errors import AppError, shorten
+from .loop import close_loops_at_exit
 from .tasks import take_exception, without_request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     Message = dict[str, Any]
+
+
+_logger = getLogger("fc_adapter")
 
 
 class Lifespan:
@@ -47,16 +51,28 @@ class Lifespan:
             await asyncio.wait([conversation.task])
             take_exception(conversation.task)
             raise
-        self._conversation = conversation if conversation.has_replied else None
+        if conversation.has_replied:
+            self._conversation = conversation
+            conversation.task.add_done_callback(conversation.report_early_end)
+            close_loops_at_exit()
         self.state = conversation.state
         self.is_started = True
 
     async def shutdown(self) -> None:
-        """Run the app's shutdown, if it has started. Raises AppError with the app's own message when it fails."""
+        """Run the app's shutdown, if it has started.
+
+        Raises AppError with the app's own message when it fails, or when there was no lifespan left to shut down.
+        """
         conversation, self._conversation = self._conversation, None
         self.is_started = self._mode == "off"
         if conversation is None:
             return
+        conversation.task.remove_done_callback(conversation.report_early_end)
+        early_end = conversation.early_end
+        if early_end is not None:
+            raise AppError(
+                f"the app's shutdown did not run, as its lifespan failed while the app was serving: {early_end}"
+            )
         failure = await conversation.hear("shutdown")
         await asyncio.wait([conversation.task])
         error = take_exception(conversation.task)
@@ -73,7 +89,7 @@ class Lifespan:
         how = "returned" if error is None else f"raised {error!r}"
         if self._mode == "on":
             raise AppError(f"the app {how} before its startup was complete, but lifespan is 'on'") from error
-        getLogger("fc_adapter").info("the app does not support lifespan: it %s", how)
+        _logger.info("the app does not support lifespan: it %s", how)
 
 
 class _Conversation:
@@ -83,6 +99,7 @@ class _Conversation:
         self.state: dict[str, Any] = {}
         self._asked = False
         self._phase = "startup"
+        self._early_failure: str | None = None
         self._stop = asyncio.Event()
         self._reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self.state}
@@ -93,6 +110,26 @@ class _Conversation:
     def has_replied(self) -> bool:
         """Whether the app has said a word on the phase that it was asked for last."""
         return self._reply.done()
+
+    @property
+    def early_end(self) -> str | None:
+        """Why the lifespan failed before it was asked for its shutdown, if it did."""
+        if not self.task.done():
+            return None
+        if self.task.cancelled():
+            return "it was cancelled"
+        error = self.task.exception()
+        return self._early_failure if error is None else repr(error)
+
+    def report_early_end(self, task: asyncio.Task[Any]) -> None:
+        """Log that the lifespan failed, which nobody else would know of until the end of the instance."""
+        reason = self.early_end
+        if reason is not None:
+            _logger.error(
+                "the app's lifespan failed while the app was serving, and requests go on without it: %s",
+                reason,
+                exc_info=None if task.cancelled() else task.exception(),
+            )
 
     async def hear(self, phase: str) -> str | None:
         """Ask for ``phase`` and wait for the app's reply, or its end: None, or why it failed."""
@@ -113,6 +150,10 @@ class _Conversation:
 
     async def _send(self, message: Message) -> None:
         kind = message.get("type")
+        if self._phase == "startup" and self._reply.done() and kind == "lifespan.shutdown.failed":
+            # Starlette says so of whatever ends a lifespan once it has started, and raises it then.
+            self._early_failure = message.get("message") or "it gave no reason"
+            return
         if kind not in (f"lifespan.{self._phase}.complete", f"lifespan.{self._phase}.failed") or self._reply.done():
             raise AppError(f"the app sent {shorten(kind)} during its {self._phase}, out of turn")
         self._reply.set_result(None if kind.endswith("complete") else message.get("message") or "it gave no reason")

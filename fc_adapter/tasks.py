@@ -6,6 +6,8 @@ import asyncio
 import contextvars
 import time
 import traceback
+from functools import partial
+from types import CellType
 from typing import Any, Callable, TypeVar
 
 TYPE_CHECKING = False
@@ -65,15 +67,37 @@ class _TaskFactory:
     """Makes tasks as the loop or the app's own factory would, and files each with the request that started it."""
 
     def __init__(self, inner: Callable[..., Any] | None) -> None:
+        self._inner = inner
         self._make = inner or _make_task
 
     def __call__(self, loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> Any:
-        task = self._make(loop, coro, **options)
-        context = options.get("context")
-        request_tasks = current_tasks.get() if context is None else context.get(current_tasks)
-        if request_tasks is not None and request_tasks.loop is loop:
-            request_tasks.add(task)
-        return task
+        return _file(self._make(loop, coro, **options), loop, options.get("context"))
+
+    def __getattr__(self, name: str) -> Any:
+        """Look like the app's own factory, for libraries that recognise one.
+
+        anyio (4.16: ``TaskGroup._spawn``) knows asyncio's eager factory by its code, and then makes its tasks with what
+        that has in its closure, so that they do not begin at once.
+        """
+        inner = self.__dict__["_inner"]
+        if name == "__closure__" and _EAGER_CODE and getattr(inner, "__code__", None) is _EAGER_CODE:
+            return (CellType(partial(_construct, inner.__closure__[0].cell_contents)),)
+        return getattr(inner, name)
+
+
+_EAGER_CODE = getattr(getattr(asyncio, "eager_task_factory", None), "__code__", None)  # from Python 3.12 on
+
+
+def _construct(make: Callable[..., Task], coro: Any, *, loop: asyncio.AbstractEventLoop, **options: Any) -> Task:
+    return _file(make(coro, loop=loop, **options), loop, options.get("context"))
+
+
+def _file(task: Task, loop: asyncio.AbstractEventLoop, context: contextvars.Context | None) -> Task:
+    """Add ``task`` to the request that started it, unless it has ended in its first step already, as eager ones may."""
+    request_tasks = current_tasks.get() if context is None else context.get(current_tasks)
+    if request_tasks is not None and request_tasks.loop is loop and not task.done():
+        request_tasks.add(task)
+    return task
 
 
 def _make_task(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> Task:

@@ -759,9 +759,9 @@ def test_pre_stop_does_not_wait_for_ever():
     """In a process of its own, since asyncio complains of the task at some later time."""
     program = """
 import asyncio, threading
-import fc_adapter, fc_adapter.loop
+import fc_adapter, fc_adapter.asgi
 
-fc_adapter.loop._PATIENCE = 0.05
+fc_adapter.asgi._PATIENCE = 0.05
 release = threading.Event()
 
 async def stubborn():

@@ -6,8 +6,10 @@ import asyncio
 import logging
 import subprocess
 import sys
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
+import anyio
 import pytest
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
@@ -211,18 +213,91 @@ def test_second_reply_is_out_of_turn():
     handler.pre_stop()
 
 
-def test_lifespan_that_ended_early():
+async def let_it_end(scope, receive, send):
+    """Serve, and leave the loop running for long enough that the lifespan comes to its end."""
+    if scope["type"] == "http":
+        await asyncio.sleep(0)
+        await Recorder()(scope, receive, send)
+
+
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [
+        (ValueError("lost interest"), "ValueError('lost interest')"),
+        (asyncio.CancelledError(), "it was cancelled"),
+        (failed("shutdown", "lost interest"), "lost interest"),
+        (failed("shutdown"), "it gave no reason"),
+    ],
+    ids=["raised", "cancelled", "reported", "reported without a reason"],
+)
+def test_lifespan_that_fails_while_serving(end, reason, caplog):
+    async def app(scope, receive, send):
+        if scope["type"] == "lifespan":
+            await receive()
+            scope["state"]["pool"] = "open"
+            await send({"type": "lifespan.startup.complete"})
+            if isinstance(end, dict):
+                await send(end)
+            else:
+                raise end
+        else:
+            states.append(dict(scope["state"]))
+            await let_it_end(scope, receive, send)
+
+    states = []
+    handler = wrap(app)
+    assert [status(handler), status(handler)] == [204, 204]
+    assert states == [{"pool": "open"}] * 2
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        f"the app's lifespan failed while the app was serving, and requests go on without it: {reason}"
+    )
+    assert bool(record.exc_info) == isinstance(end, ValueError)
+    with pytest.raises(AppError, match="shutdown did not run") as raised:
+        handler.pre_stop()
+    assert str(raised.value).endswith(f"as its lifespan failed while the app was serving: {reason}")
+    assert [record.message for record in caplog.records[1:]] == [str(raised.value)]
+
+
+def test_starlette_lifespan_that_fails_while_serving(caplog):
+    """Starlette reports it as a failed shutdown, whatever the phase is."""
+
+    @asynccontextmanager
+    async def lifespan(app):
+        async with anyio.create_task_group() as group:
+            group.start_soon(fail)
+            yield
+
+    async def fail():
+        await asyncio.sleep(0)
+        raise ValueError("lost interest")
+
+    async def page(request):
+        await asyncio.sleep(0.01)
+        return JSONResponse(1)
+
+    handler = wrap(Starlette(routes=[Route("/", page)], lifespan=lifespan))
+    assert [status(handler) for _ in range(3)] == [200] * 3
+    (record,) = caplog.records
+    assert "the app's lifespan failed while the app was serving" in record.getMessage()
+    assert "lost interest" in caplog.text
+    assert "out of turn" not in caplog.text
+    with pytest.raises(AppError, match="its lifespan failed while the app was serving"):
+        handler.pre_stop()
+
+
+def test_lifespan_that_returns_early_is_none_of_our_business(caplog):
     async def app(scope, receive, send):
         if scope["type"] == "lifespan":
             await receive()
             await send({"type": "lifespan.startup.complete"})
-            raise ValueError("lost interest")
-        await Recorder()(scope, receive, send)
+        else:
+            await let_it_end(scope, receive, send)
 
     handler = wrap(app)
-    assert status(handler) == 204
-    with pytest.raises(AppError, match=r"shutdown failed: ValueError\('lost interest'\)"):
-        handler.pre_stop()
+    assert [status(handler), status(handler)] == [204, 204]
+    handler.pre_stop()
+    assert not caplog.records
 
 
 def test_interrupted_startup_is_tried_again():
