@@ -349,6 +349,10 @@ def test_copies_run(open_page, server, tmp_path):
     headers = {"Content-Type": "application/json", "Authorization": "Bearer client-secret-5"}
     answer = server.request("POST", "/copy?tag=1&tag=2", '{"it\'s": "你"}'.encode(), headers)
     page = visit(open_page, answer, **CLIPBOARD)
+    assert "Bearer •••" in copied(page, "Copy as curl")
+    page.wait_for_selector("#toast:has-text('Copied, with ••• for each secret')")
+    page.get_by_role("button", name="Show secrets").click()
+    page.wait_for_selector("button[aria-pressed=true]:has-text('Hide secrets')")
     command = copied(page, "Copy as curl").encode()
     output = subprocess.run(["sh"], input=command, capture_output=True, check=True, timeout=60)
     assert output.stdout.endswith(b"\r\n\r\nok")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import threading
 from importlib.resources import files
 
 import pytest
 from werkzeug.test import Client
 
+from fc_adapter.contract.response import dump_result
 from fc_adapter.runner.inspector import app as app_module
 from fc_adapter.runner.inspector.history import KEPT
 from tests.runner.inspecting import JSON_HEADERS, inspected
@@ -235,6 +237,103 @@ def test_snippet_before_there_was_an_instance(subject, client, monkeypatch):
     assert "SimpleNamespace" not in client.get(f"/api/invocations/{entry.request_id}/test").text
 
 
+# Where a secret can be, in a request whose response has it, too.
+PLACES = {
+    "target": {"target": "/{0}?{0}={0}"},
+    "name of a header": {"headers": [("{0}", "x")]},
+    "header": {"headers": [("X-A", "a {0}")]},
+    "text": {"body": "a {0}", "headers": [("Content-Type", "text/plain")]},
+    "JSON": {"body": '{{"a": "{0}"}}', "headers": [("Content-Type", "application/json")]},
+    "form": {"body": "a={0}", "headers": [("Content-Type", "application/x-www-form-urlencoded")]},
+    "Base64": {"body": "a {0}", "headers": [("Content-Type", "application/octet-stream")]},
+    "bytes": {"body": b"\xff\0 {0}", "headers": []},
+    "image": {"body": PNG + b" {0}", "headers": []},
+}
+SECRET, COOKIE = "token-of-the-function", "cookie-of-the-client"
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("reveal", [False, True])
+def test_secrets_are_in_no_answer(subject, client, place, reveal):
+    options = {"method": "POST", "target": "/", "body": b"", **PLACES[place]}
+    for secret, is_shown in ((SECRET, False), (COOKIE, reveal)):
+        body = options["body"] if isinstance(options["body"], bytes) else options["body"].encode()
+        headers = [(name.format(secret), value.format(secret)) for name, value in options.get("headers", ())]
+        entry = subject.send(
+            "POST",
+            options["target"].format(secret),
+            [("Cookie", f"session={COOKIE}"), *headers],
+            body.replace(b"{0}", secret.encode()).replace(b"{{", b"{").replace(b"}}", b"}"),
+        )
+        answers = [client.get(f"/api/invocations/{entry.request_id}{path}?reveal={reveal:d}") for path in READERS]
+        assert {answer.status_code for answer in answers[:-2]} == {200}
+        seen = {text for answer in answers for text in each_text(answer)}
+        assert any(secret in text for text in seen) == is_shown
+        image = answers[-2].status_code == 200
+        assert image == (place == "image" and is_shown)
+
+
+READERS = ("", "/request", "/curl", "/test", "/event", "/image/request", "/image/response")
+
+
+def each_text(answer):
+    """An answer as text, and all that is Base64 in it."""
+    text = answer.data.decode("utf-8", "replace")
+    yield text
+    for word in re.findall("[A-Za-z0-9+/]{8,}", text):
+        yield base64.b64decode(word[: len(word) // 4 * 4]).decode("latin-1")
+
+
+def test_copy_with_secrets_runs_and_one_without_expects_what_came(subject, client):
+    entry = subject.send("POST", "/", [("Cookie", f"session={COOKIE}")], b"x")
+    paths = [f"/api/invocations/{entry.request_id}/{kind}" for kind in ("curl", "test", "event")]
+    for path in paths:
+        assert COOKIE not in client.get(path).text
+        assert "session=•••" in client.get(path).text
+        assert COOKIE in client.get(f"{path}?reveal=1").text
+    size = len(entry.exchange.response.body)
+    assert f"assert len(response.data) == {size}" in client.get(paths[1]).text  # it has the cookie in it
+    assert "assert response.json == " in client.get(f"{paths[1]}?reveal=1").text
+
+
+# What a function may return that is hard to show.
+HARD = {
+    "deep JSON": "[" * 100_000 + "]" * 100_000,
+    "JSON that is just too deep": {"statusCode": 200, "body": "[" * 960 + "]" * 960},
+    "deep body": '{"statusCode": 200, "body": ' + "[" * 960 + "]" * 960 + "}",
+    "deep status": '{"statusCode": ' + "[" * 900 + "]" * 900 + "}",
+    "deep header": '{"statusCode": 200, "headers": {"Content-Type": ' + "[" * 900 + "]" * 900 + "}}",
+    "list of headers": {"statusCode": 502, "headers": ["a"], "body": '{"errorCode": "BadResponse"}'},
+    "surrogates": {"statusCode": 200, "headers": {"X-A": "\ud800", "\udfff": "x"}, "body": "\ud83d"},
+    "NaN": {"statusCode": 200, "body": "[NaN, Infinity, 1e999]"},
+    "NaN for a status": {"statusCode": float("nan")},
+    "a large number": '{"statusCode": ' + "1" * 4000 + ', "body": ' + "1" * 4000 + "}",
+    "no UTF-8": b"\xff\xfe\0",
+    "thousands of headers": {"statusCode": 200, "headers": {f"X-{number}": "v" for number in range(3000)}},
+    "thousands of cookies": {
+        "statusCode": 200,
+        "headers": {"Cookie": "; ".join([f"a{n}=value-{n}" for n in range(900)])},
+    },
+    "Base64 that is none": {"statusCode": 200, "isBase64Encoded": True, "body": "?"},
+}
+
+
+@pytest.mark.parametrize("name", HARD)
+def test_whatever_a_function_returns(name):
+    returned = HARD[name]
+    with inspected(lambda event, context: returned) as subject:
+        client = Client(subject.app)
+        data = dump_result(returned)
+        entry = subject.send("POST", "/", [("Content-Type", "application/json")], data)
+        for path in READERS:
+            for query in ("", "?reveal=1"):
+                answer = client.get(f"/api/invocations/{entry.request_id}{path}{query}")
+                assert answer.status_code in ((404,) if "image" in path else (200,)), answer.text
+                if path == "/test":
+                    compile(answer.text, "test.py", "exec")
+        assert next(messages(subject, client))["invocations"][0]["id"] == entry.request_id
+
+
 def test_snippets_that_cannot_be_had(subject, client):
     entry = subject.send("TRACE")
     answer = client.get(f"/api/invocations/{entry.request_id}/event")
@@ -291,6 +390,7 @@ def test_edit_and_send(subject, client):
         "target": "/a?b=c",
         "headers": [["X-A", "1"], ["Authorization", "Bearer •••"], ["Cookie", "a=•••"]],
         "body": {"text": "你"},
+        "reveal": False,
     }
     assert client.get(f"{path}?reveal=1").json["headers"][1] == ["Authorization", "Bearer secret-of-mine"]
     fields["headers"][0][1] = "2"
@@ -306,6 +406,27 @@ def test_edit_and_send(subject, client):
         "Cookie": "a=other",
         "Content-Length": "3",
     }
+
+
+def test_secrets_stay_in_what_is_edited_around_them(subject, client):
+    headers = [("Cookie", "a=secret-cookie"), ("Cookie", "a=other-cookie"), ("X-A", "token-of-the-function")]
+    body = b'{"key": "token-of-the-function", "cookie": "secret-cookie", "n": 1}'
+    entry = subject.send("POST", "/token-of-the-function?c=other-cookie", headers, body)
+    for query, masks in (("", ("•••", "•••")), ("?reveal=1", ("secret-cookie", "other-cookie"))):
+        fields = client.get(f"/api/invocations/{entry.request_id}/request{query}").json
+        assert fields["target"] == f"/•••?c={masks[1]}"
+        assert fields["headers"] == [["Cookie", f"a={masks[0]}"], ["Cookie", f"a={masks[1]}"], ["X-A", "•••"]]
+        assert json.loads(fields["body"]["text"]) == {"key": "•••", "cookie": masks[0], "n": 1}
+        fields["target"] += "&d"
+        fields["body"]["text"] = fields["body"]["text"].replace("1}", "2}")
+        sent = replayed(subject, act(client, "/api/requests", {**fields, "origin": entry.request_id})).request
+        assert (sent.raw_path, sent.query_string) == ("/token-of-the-function", "c=other-cookie&d=")
+        assert sent.body == body.replace(b"1}", b"2}")
+        assert sent.headers[:3] == tuple(headers)
+    fields = client.get(f"/api/invocations/{entry.request_id}/request").json
+    fields["body"] = {"text": "•••"}  # whose it is cannot be told
+    sent = replayed(subject, act(client, "/api/requests", {**fields, "origin": entry.request_id})).request
+    assert sent.body == "•••".encode()
 
 
 def test_edit_binary(subject, client):

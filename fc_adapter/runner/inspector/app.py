@@ -29,7 +29,7 @@ from ..pool import Pool
 from .bodies import image_type
 from .describe import Describer, find_freeze, target
 from .history import Entry, History
-from .masking import environment_secrets, mask_header
+from .masking import environment_secrets, mask_bytes, unmask_bytes
 from .roster import Roster
 from .snippets import UnavailableError, build_curl, build_event_file, build_test, repeatable
 
@@ -169,7 +169,7 @@ class App:
 
     def _serve_detail(self, request: HTTPRequest, request_id: str) -> HTTPResponse:
         entry = self._find(request_id)
-        detail = self._describer.describe(entry, reveal=request.args.get("reveal") == "1")
+        detail = self._describer.describe(entry, reveal=_reveals(request))
         exchange = entry.exchange
         if exchange is not None and exchange.reply is not None:
             instance = self._roster.find(exchange.reply.instance_id)
@@ -179,37 +179,34 @@ class App:
         return _json(detail)
 
     def _serve_image(self, request: HTTPRequest, request_id: str, station: str) -> HTTPResponse:
-        """An image that was sent, if it is one of pixels and kept whole."""
+        """An image that was sent, if it is one of pixels, kept whole, and holds no secret as text."""
         entry = self._find(request_id)
         body = b""
         if station == "request":
             body = entry.request.body
         elif station == "response" and entry.exchange is not None:
             body = entry.exchange.response.body
-        if not image_type(body) or entry.is_cut(station):
+        mask = self._describer.view(entry, reveal=_reveals(request)).mask
+        if not image_type(body) or entry.is_cut(station) or mask_bytes(body, mask) != body:
             raise NotFound("there is no such image")
         return HTTPResponse(body, mimetype=image_type(body))
 
     # ---- actions ----
 
     def _serve_editable(self, request: HTTPRequest, request_id: str) -> HTTPResponse:
-        """A request to be edited. Its masked headers are put back when it is sent, unless they have been edited."""
-        entry = self._find(request_id)
-        original = repeatable(entry)
+        """A request to be edited. Its masked secrets are put back when it is sent, unless they have been edited."""
+        reveal = _reveals(request)
+        original = repeatable(self._describer.conceal(self._find(request_id), reveal=reveal))
         try:
             body = {"text": original.body.decode("utf-8")}
         except UnicodeDecodeError:
             body = {"base64": base64.b64encode(original.body).decode("ascii")}
-        reveal = request.args.get("reveal") == "1"
-        headers = [
-            [name, value if reveal else mask_header(name, value)]
-            for name, value in original.headers
-            if name.lower() != "content-length"
-        ]
-        return _json({"method": original.method, "target": target(original), "headers": headers, "body": body})
+        headers = [[name, value] for name, value in original.headers if name.lower() != "content-length"]
+        fields = {"method": original.method, "target": target(original), "headers": headers, "body": body}
+        return _json({**fields, "reveal": reveal})
 
     def _serve_snippet(self, request: HTTPRequest, request_id: str, kind: str) -> HTTPResponse:
-        entry = self._find(request_id)
+        entry = self._describer.conceal(self._find(request_id), reveal=_reveals(request))
         if kind == "curl":
             return _text(build_curl(entry, self._url))
         if kind == "test":
@@ -237,12 +234,36 @@ class App:
 
     def _serve_send(self, request: HTTPRequest) -> HTTPResponse:
         fields = _read_action(request)
+        original = self._history.find(str(fields.get("origin")))
         try:
-            original = self._history.find(str(fields["origin"]))
-            composed = _compose(fields, original.request if original is not None else None)
+            composed = self._compose(fields, original)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise BadRequest(str(error)) from error
         return self._send(composed, original.request_id if original is not None else "")
+
+    def _compose(self, fields: dict[str, Any], original: Entry | None) -> Request:
+        """The request that the page's form describes; ``original`` is what was edited.
+
+        Raises ValueError, TypeError, KeyError or AttributeError for a form that describes none.
+        """
+        body = fields["body"]
+        data = base64.b64decode(body["base64"], validate=True) if "base64" in body else body["text"].encode("utf-8")
+        headers = [(str(name), str(value)) for name, value in fields["headers"]]
+        method, path = str(fields["method"]), str(fields["target"])
+        if not path.startswith(("/", "http://", "https://")):
+            raise ValueError(f"the target must begin with /, got {path[:40]!r}")
+        if original is not None:
+            view = self._describer.view(original, reveal=fields.get("reveal") is True)
+            request = original.request
+            masked = view.request(request)
+            originals: dict[tuple[str, str], list[tuple[str, str]]] = {}
+            for header, shown in zip(request.headers, masked.headers):
+                originals.setdefault(shown, []).append(header)
+            headers = [originals[header].pop(0) if originals.get(header) else header for header in headers]
+            path = unmask_bytes(path.encode("utf-8"), target(request).encode("ascii"), view.mask).decode("utf-8")
+            data = unmask_bytes(data, request.body, view.mask)
+            method = request.method if method == masked.method else method
+        return read_request(method, path, headers, data, scheme="http", client="127.0.0.1")
 
     def _send(self, request: Request, origin: str) -> HTTPResponse:
         """Send a request through the gateway; tell its id once it is known, without waiting for its response."""
@@ -307,18 +328,9 @@ def _read_action(request: HTTPRequest) -> dict[str, Any]:
     return fields
 
 
-def _compose(fields: dict[str, Any], original: Request | None) -> Request:
-    """The request that the page's form describes; ``original`` is what was edited. Raises what a wrong one raises."""
-    body = fields["body"]
-    data = base64.b64decode(body["base64"], validate=True) if "base64" in body else body["text"].encode("utf-8")
-    headers = [(str(name), str(value)) for name, value in fields["headers"]]
-    if original is not None:
-        masked = {(name, mask_header(name, value)): value for name, value in original.headers}
-        headers = [(name, masked.get((name, value), value)) for name, value in headers]
-    path = str(fields["target"])
-    if not path.startswith(("/", "http://", "https://")):
-        raise ValueError(f"the target must begin with /, got {path[:40]!r}")
-    return read_request(str(fields["method"]), path, headers, data, scheme="http", client="127.0.0.1")
+def _reveals(request: HTTPRequest) -> bool:
+    """Whether the page asks for the secrets that the client and the app sent."""
+    return request.args.get("reveal") == "1"
 
 
 def _json(document: Any, *, status: int | None = 200) -> HTTPResponse:
@@ -326,4 +338,4 @@ def _json(document: Any, *, status: int | None = 200) -> HTTPResponse:
 
 
 def _text(text: str) -> HTTPResponse:
-    return HTTPResponse(text, mimetype="text/plain")
+    return HTTPResponse(text.encode("utf-8", "backslashreplace"), mimetype="text/plain")

@@ -8,10 +8,10 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Callable
 from typing import Any
 
 from ...contract.rules import media_type
+from .masking import Masker, mask_bytes
 
 _SAMPLE = 2048  # bytes that are shown of what is binary
 _FIELD = 4096  # characters of each field of a form
@@ -39,16 +39,17 @@ def image_type(data: bytes) -> str:
 
 
 def describe_body(
-    data: bytes, size: int, content_type: str | None, encoding: str | None, mask: Callable[[str], str]
+    data: bytes, size: int, content_type: str | None, encoding: str | None, mask: Masker
 ) -> dict[str, Any]:
     """A body as JSON; ``size`` is its true length where ``data`` is only its beginning.
 
     - ``kind``: ``"empty"``, ``"text"``, ``"json"``, ``"form"``, ``"image"`` or ``"binary"``.
     - ``size``, ``shown`` (bytes), ``type`` (media type), ``charset`` (of text), ``inflated`` (was compressed).
-    - ``text`` of text and JSON; ``fields`` of a form; ``sample`` (Base64) of what is binary.
+    - ``text`` of text and JSON; ``fields`` of a form; ``sample`` (Base64) of an image and of what is binary, ``""``
+      where a secret is in it.
     """
     kind = media_type(content_type)
-    shown: dict[str, Any] = {"size": size, "shown": len(data), "type": kind}
+    shown: dict[str, Any] = {"size": size, "shown": len(data), "type": mask(kind)}
     if not size:
         return {**shown, "kind": "empty"}
     is_cut = size > len(data)
@@ -127,17 +128,12 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _sample(data: bytes, mask: Callable[[str], str]) -> str:
-    """The beginning of ``data`` as Base64, unless it holds a secret."""
-    sample = data[:_SAMPLE]
-    text = sample.decode("latin-1")
-    utf8 = sample.decode("utf-8", "replace")
-    if mask(text) != text or mask(utf8) != utf8:
-        return ""
-    return base64.b64encode(sample).decode("ascii")
+def _sample(data: bytes, mask: Masker) -> str:
+    """The beginning of ``data`` as Base64, unless a secret is in ``data``."""
+    return "" if mask_bytes(data, mask) != data else base64.b64encode(data[:_SAMPLE]).decode("ascii")
 
 
-def _parse_form(data: bytes, content_type: str, mask: Callable[[str], str]) -> list[dict[str, Any]] | None:
+def _parse_form(data: bytes, content_type: str, mask: Masker) -> list[dict[str, Any]] | None:
     """The fields of a form: ``name`` and ``value``, and of a file ``filename``, ``type`` and ``size``."""
     from werkzeug.formparser import FormDataParser
     from werkzeug.http import parse_options_header
@@ -154,6 +150,11 @@ def _parse_form(data: bytes, content_type: str, mask: Callable[[str], str]) -> l
         size = len(file.read())
         file.close()
         fields.append(
-            {"name": mask(name), "filename": mask(file.filename or ""), "type": file.content_type, "size": size}
+            {
+                "name": mask(name),
+                "filename": mask(file.filename or ""),
+                "type": mask(file.content_type or ""),
+                "size": size,
+            }
         )
     return fields or None

@@ -160,7 +160,7 @@ def _by_adapter(request: Request, app: dict[str, Any], envelope: dict[str, Any])
     headers = envelope.get("headers")
     headers = headers if isinstance(headers, dict) else {}
     if app["status"] != envelope["statusCode"]:
-        values = {"status": app["status"], "to": envelope["statusCode"]}
+        values = {"status": app["status"], "to": _brief(envelope["statusCode"])}
         yield Change("answer-replaced", "result", ("statusCode",), True, values)
         return
     counts: dict[str, int] = {}
@@ -180,13 +180,18 @@ def _by_adapter(request: Request, app: dict[str, Any], envelope: dict[str, Any])
         elif counts.get(key, 0) > 1:
             yield Change("answer-header-joined", "result", ("headers", name), False, {"count": counts[key]})
         elif key == "content-type" and key not in counts:
-            yield Change("answer-type-defaulted", "result", ("headers", name), True, {"type": headers[name]})
+            yield Change("answer-type-defaulted", "result", ("headers", name), True, {"type": _brief(headers[name])})
     if envelope.get("isBase64Encoded") is True:
-        kind = media_type(headers.get("Content-Type"))
+        kind = media_type(str(_brief(headers.get("Content-Type", ""))))
         yield Change("answer-base64", "result", ("body",), False, {"type": kind})
     if app["size"] and not envelope.get("body"):
         values = {"size": app["size"], "method": request.method, "status": app["status"]}
         yield Change("answer-body-dropped", "result", ("body",), False, values)
+
+
+def _brief(value: Any) -> Any:
+    """A value of a result for a sentence: what is no text or number is not spelled out."""
+    return value if value is None or isinstance(value, (str, int, float)) else "…"
 
 
 # ---- result -> response ----------------------------------------------------------------------------------------------
@@ -221,7 +226,8 @@ def _from_result(stations: Stations, result: bytes, envelope: dict[str, Any] | N
     if Trigger(custom_domain=stations.custom_domain).respond(result) != passed:
         yield Change("result-refused", "response", ("status",), True, {"reason": _reason(stations.response)})
         return
-    headers = envelope.get("headers") or {}
+    headers = envelope.get("headers")
+    headers = headers if isinstance(headers, dict) else {}
     arrived = dict(passed.headers)
     for name, value in headers.items():
         if name in arrived:
@@ -275,5 +281,5 @@ def _reason(response: Response) -> str:
     """What the platform says in an error of its own."""
     try:
         return str(json.loads(response.body)["errorMessage"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return ""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import base64
+import copy
 import json
-from collections.abc import Callable
 from email.utils import formatdate
 from typing import Any
 
@@ -18,20 +17,28 @@ from ..pool import AnyInstance
 from .bodies import describe_body
 from .changes import Change, Stations, find_changes, read_envelope
 from .history import Entry
-from .masking import header_secrets, is_secret, mask_header, mask_json, masker
+from .masking import (
+    Masker,
+    decode_base64,
+    header_secrets,
+    is_secret,
+    mask_base64,
+    mask_bytes,
+    mask_header,
+    mask_json,
+)
 
 _NO_INSTANCE = "-"  # what a reply names that came from none
 _TARGET = 300  # characters of a path in the list
+_LONGEST = 86400.0  # seconds of background work, the longest timeout that a function can have
 _SHOWN_BODY = 100  # characters of a body within an event or a result
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ...messages import Pairs
 
-Mask = Callable[[str], str]
 
-
-def summarize(entry: Entry) -> dict[str, Any]:
+def _summarize(entry: Entry, mask: Masker) -> dict[str, Any]:
     """One line of the list.
 
     - ``status``: None while it runs. ``ms``: what the client waited, or the function when the client did not.
@@ -44,8 +51,8 @@ def summarize(entry: Entry) -> dict[str, Any]:
         "number": entry.number,
         "version": entry.version,
         "at": round(entry.at * 1000),
-        "method": request.method,
-        "target": target(request)[:_TARGET],
+        "method": mask(request.method),
+        "target": mask(target(request))[:_TARGET],
         "origin": entry.origin,
         "async": is_async(request),
         "lines": len(entry.lines) + entry.lost_lines,
@@ -91,22 +98,20 @@ class Describer:
 
     def __init__(self, *, secrets: list[str], custom_domain: bool) -> None:
         self._secrets = secrets
-        self._mask_environment = masker(secrets)
+        self._mask_environment = Masker(secrets)
         self._custom_domain = custom_domain
 
     def summarize(self, entry: Entry) -> dict[str, Any]:
         """One line of the list."""
-        summary = summarize(entry)
-        summary["target"] = self._mask_environment(summary["target"])
-        return summary
+        return _summarize(entry, self._mask_environment)
 
     def describe(self, entry: Entry, *, reveal: bool) -> dict[str, Any]:
         """All of one invocation. ``reveal``: with the secrets that the client and the app sent."""
         exchange = entry.exchange
         stations = self.stations(entry)
-        view = _View(self._mask(entry, reveal), reveal)
+        view = self.view(entry, reveal=reveal)
         description = {
-            **mask_json(summarize(entry), view.mask),
+            **_summarize(entry, view.mask),
             "reveal": reveal,
             "request": _describe_request(entry, view),
             "kept": {name: not entry.is_cut(name) for name in entry.sizes},
@@ -119,16 +124,35 @@ class Describer:
         description.update(
             response=_describe_response(stations.response, entry, view),
             changes=[_describe_change(change, view) for change in find_changes(stations)],
-            timeline=_describe_timeline(entry, exchange),
+            timeline=_describe_timeline(entry, exchange, stations.app),
         )
         if exchange.event is not None:
             description["event"] = _describe_event(exchange.event, entry, view)
         if reply is not None and reply.kind != "aborted":
             description["result"] = _describe_result(reply, entry, view)
-            if reply.report is not None:
-                headers = [(str(name), str(value)) for name, value in reply.report["headers"]]
-                description["app"] = {**reply.report, "headers": view.pairs(tuple(headers))}
+            if stations.app is not None:
+                description["app"] = {**stations.app, "headers": view.pairs(stations.app["headers"])}
         return description
+
+    def conceal(self, entry: Entry, *, reveal: bool) -> Entry:
+        """A copy of ``entry`` to be taken along, masked as ``describe`` masks it: its request, event and response."""
+        view = self.view(entry, reveal=reveal)
+        concealed = copy.copy(entry)
+        concealed.request = view.request(entry.request)
+        exchange = entry.exchange
+        if exchange is None:
+            return concealed
+        response, reply = exchange.response, exchange.reply
+        headers = tuple((view.mask(name), view.header(name, value)) for name, value in response.headers)
+        body = mask_bytes(response.body, view.mask)
+        concealed.has_masked_response = body != response.body
+        concealed.exchange = exchange._replace(
+            request=concealed.request,
+            event=None if exchange.event is None else view.document(exchange.event),
+            response=Response(response.status, headers, body),
+            reply=None if reply is None else _conceal_reply(reply, view.mask),
+        )
+        return concealed
 
     def stations(self, entry: Entry) -> Stations | None:
         """The four stations of an invocation that is over, as the client and the function saw them."""
@@ -149,7 +173,7 @@ class Describer:
             event=exchange.event,
             result=reply.data if reply is not None and reply.kind != "aborted" else None,
             response=response,
-            app=reply.report if reply is not None else None,
+            app=_read_report(reply) if reply is not None else None,
             abortion=reply.describe_error() if reply is not None and reply.kind == "aborted" else None,
             is_error=reply is not None and reply.kind == "error",
             is_async=accepted,
@@ -157,17 +181,23 @@ class Describer:
             custom_domain=self._custom_domain,
         )
 
-    def _mask(self, entry: Entry, reveal: bool) -> Mask:
+    def view(self, entry: Entry, *, reveal: bool) -> View:
+        """How ``entry`` is shown. ``reveal``: with the secrets that the client and the app sent."""
         if reveal:
-            return self._mask_environment
-        headers = entry.request.headers + (entry.exchange.response.headers if entry.exchange is not None else ())
-        return masker([*self._secrets, *header_secrets(headers)])
+            return View(self._mask_environment, reveal)
+        headers = entry.request.headers
+        if entry.exchange is not None:
+            headers += entry.exchange.response.headers
+            reply = entry.exchange.reply
+            envelope = read_envelope(reply.data) if reply is not None else None
+            headers += _text_pairs(envelope.get("headers")) if envelope is not None else ()
+        return View(Masker([*self._secrets, *header_secrets(headers)]), reveal)
 
 
-class _View:
-    """How much is shown: ``mask`` hides secrets in texts, ``pairs`` and ``mapping`` those of headers too."""
+class View:
+    """How much is shown: ``mask`` hides secrets in texts, the methods those of headers and in Base64 too."""
 
-    def __init__(self, mask: Mask, reveal: bool) -> None:
+    def __init__(self, mask: Masker, reveal: bool) -> None:
         self.mask = mask
         self._reveal = reveal
 
@@ -182,13 +212,29 @@ class _View:
         """What is shown of one header."""
         return self.mask(value if self._reveal else mask_header(name, value))
 
-    def headers_of(self, document: dict[str, Any]) -> dict[str, Any]:
-        """An event or a result, with what is shown of its headers."""
-        headers = document.get("headers")
-        if not isinstance(headers, dict):
-            return document
-        shown = {name: self.header(name, value) if isinstance(value, str) else value for name, value in headers.items()}
-        return {**document, "headers": shown}
+    def document(self, document: dict[str, Any]) -> dict[str, Any]:
+        """An event or a result."""
+        headers, body = document.get("headers"), document.get("body")
+        if isinstance(headers, dict):
+            values = {
+                name: self.header(name, value) if isinstance(value, str) else value for name, value in headers.items()
+            }
+            document = {**document, "headers": values}
+        if isinstance(body, str) and is_base64(document):
+            document = {**document, "body": mask_base64(body, self.mask)}
+        shown: dict[str, Any] = mask_json(document, self.mask)
+        return shown
+
+    def request(self, request: Request) -> Request:
+        """A request."""
+        path, _, query = self.mask(target(request)).partition("?")
+        return request._replace(
+            method=self.mask(request.method),
+            raw_path=path,
+            query_string=query,
+            headers=tuple((self.mask(name), self.header(name, value)) for name, value in request.headers),
+            body=mask_bytes(request.body, self.mask),
+        )
 
     def body(self, data: bytes, size: int, headers: Pairs) -> dict[str, Any]:
         """A body that ``headers`` describe."""
@@ -196,10 +242,16 @@ class _View:
         return describe_body(data, size, kind, encoding, self.mask)
 
 
-def _describe_request(entry: Entry, view: _View) -> dict[str, Any]:
+def _conceal_reply(reply: Reply, mask: Masker) -> Reply:
+    """A reply with the secrets masked in its error; a result that is no error is not taken along."""
+    error = mask_json(read_error(reply), mask) if reply.kind != "result" else None
+    return reply._replace(data=json.dumps(error).encode("ascii"), traceback=None, report=None)
+
+
+def _describe_request(entry: Entry, view: View) -> dict[str, Any]:
     request = entry.request
     return {
-        "method": request.method,
+        "method": view.mask(request.method),
         "path": view.mask(request.raw_path),
         "query": [
             {"name": view.mask(name), "value": view.mask(value)}
@@ -212,38 +264,71 @@ def _describe_request(entry: Entry, view: _View) -> dict[str, Any]:
     }
 
 
-def _describe_event(event: dict[str, Any], entry: Entry, view: _View) -> dict[str, Any]:
-    described = {"document": _shorten(mask_json(view.headers_of(event), view.mask)), "size": entry.sizes["event"]}
+def _describe_event(event: dict[str, Any], entry: Entry, view: View) -> dict[str, Any]:
+    described = {"document": _shorten(view.document(event)), "size": entry.sizes["event"]}
     if event["isBase64Encoded"] and event["body"]:
         described["body"] = view.body(_decode(event["body"]), entry.sizes["request"], entry.request.headers)
     return described
 
 
-def _describe_result(reply: Reply, entry: Entry, view: _View) -> dict[str, Any]:
+def _describe_result(reply: Reply, entry: Entry, view: View) -> dict[str, Any]:
     """The result as the platform reads it: ``document`` (JSON), or ``body`` where it is no JSON."""
     size = entry.sizes["result"]
     if reply.kind == "error":
-        document = mask_json(json.loads(reply.data), view.mask)
-        trace = view.mask(reply.traceback) if reply.traceback else None
+        document = mask_json(read_error(reply), view.mask)
+        trace = view.mask(str(reply.traceback)) if reply.traceback else None
         return {"kind": "error", "document": document, "traceback": trace, "size": size}
     envelope = read_envelope(reply.data)
     try:
-        document = _shorten(mask_json(view.headers_of(envelope), view.mask)) if envelope is not None else None
+        document = _shorten(view.document(envelope)) if envelope is not None else None
     except RecursionError:  # pragma: no cover - on some Pythons reading the JSON comes to its limit before
         envelope = document = None
     if envelope is None:
         return {"kind": "raw", "body": view.body(reply.data, size, ()), "size": size}
     described = {"kind": "envelope", "document": document, "size": size}
     body = envelope.get("body")
-    if isinstance(body, str) and len(body) > (0 if _is_base64(envelope) else _SHOWN_BODY):
-        data = _decode(body) if _is_base64(envelope) else body.encode("utf-8", "replace")
+    if isinstance(body, str) and len(body) > (0 if is_base64(envelope) else _SHOWN_BODY):
+        data = _decode(body) if is_base64(envelope) else body.encode("utf-8", "replace")
         length = max(len(data), entry.sizes["response"]) if entry.is_cut("result") else len(data)
         described["body"] = view.body(data, length, _text_pairs(envelope.get("headers")))
     return described
 
 
-def _is_base64(envelope: dict[str, Any]) -> bool:
-    return envelope.get("isBase64Encoded") in (True, "true")
+def read_error(reply: Reply) -> dict[str, Any]:
+    """The platform's error object. What a function has written into the runner's pipe instead is its message."""
+    try:
+        error = json.loads(reply.data)
+        trace = error.get("stackTrace")
+    except (ValueError, AttributeError, RecursionError):
+        return {"errorMessage": reply.data.decode("utf-8", "replace")}
+    texts = {name: error[name] for name in ("errorMessage", "errorType") if isinstance(error.get(name), str)}
+    return {**texts, "stackTrace": trace} if _is_stack_trace(trace) else texts
+
+
+def _is_stack_trace(trace: Any) -> bool:
+    return isinstance(trace, list) and all(
+        isinstance(frame, list) and all(isinstance(part, str) for part in frame) for frame in trace
+    )
+
+
+def _read_report(reply: Reply) -> dict[str, Any] | None:
+    """What a Probe reported, unless a function has written something else into the runner's pipe."""
+    report = reply.report
+    try:
+        headers = tuple([(str(name), str(value)) for name, value in report["headers"]])  # type: ignore[index]
+        status, size, background = (report[key] for key in ("status", "size", "background"))  # type: ignore[index]
+    except (TypeError, KeyError, ValueError, RecursionError):
+        return None
+    if type(status) is not int or type(size) is not int:
+        return None
+    if background is not None and not (type(background) is float and 0 <= background <= _LONGEST):
+        return None
+    return {"status": status, "headers": headers, "size": size, "background": background}
+
+
+def is_base64(document: dict[str, Any]) -> bool:
+    """Whether the body of an event or a result is Base64."""
+    return document.get("isBase64Encoded") in (True, "true")
 
 
 def _text_pairs(headers: Any) -> Pairs:
@@ -254,10 +339,8 @@ def _text_pairs(headers: Any) -> Pairs:
 
 def _decode(body: str) -> bytes:
     """A body that should be Base64, as it is where it is not."""
-    try:
-        return base64.b64decode(body, validate=True)
-    except ValueError:
-        return body.encode("utf-8", "replace")
+    data = decode_base64(body)
+    return body.encode("utf-8", "replace") if data is None else data
 
 
 def _shorten(document: dict[str, Any]) -> dict[str, Any]:
@@ -268,7 +351,7 @@ def _shorten(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def _describe_response(response: Response, entry: Entry, view: _View) -> dict[str, Any]:
+def _describe_response(response: Response, entry: Entry, view: View) -> dict[str, Any]:
     size = entry.sizes["response"] if response.body else 0
     return {
         "status": response.status,
@@ -278,7 +361,7 @@ def _describe_response(response: Response, entry: Entry, view: _View) -> dict[st
     }
 
 
-def _describe_change(change: Change, view: _View) -> dict[str, Any]:
+def _describe_change(change: Change, view: View) -> dict[str, Any]:
     return {
         "rule": change.rule,
         "station": change.station,
@@ -288,7 +371,7 @@ def _describe_change(change: Change, view: _View) -> dict[str, Any]:
     }
 
 
-def _describe_log(entry: Entry, mask: Mask) -> list[dict[str, Any]]:
+def _describe_log(entry: Entry, mask: Masker) -> list[dict[str, Any]]:
     return [
         {
             "phase": line.phase,
@@ -300,7 +383,7 @@ def _describe_log(entry: Entry, mask: Mask) -> list[dict[str, Any]]:
     ]
 
 
-def _describe_timeline(entry: Entry, exchange: Exchange) -> list[dict[str, Any]]:
+def _describe_timeline(entry: Entry, exchange: Exchange, app: dict[str, Any] | None) -> list[dict[str, Any]]:
     """What happened when, in milliseconds since the request came: ``name``, ``from``, ``to``.
 
     ``frozen`` is before the request, ``wait`` is for a free instance, ``background`` is after the app's response.
@@ -311,7 +394,7 @@ def _describe_timeline(entry: Entry, exchange: Exchange) -> list[dict[str, Any]]
     spans: list[dict[str, Any]] = [
         {"name": name, "from": _since(entry, began), "to": _since(entry, ended)} for name, began, ended in reply.spans
     ]
-    background = (reply.report or {}).get("background")
+    background = app["background"] if app is not None else None
     if background is not None and spans and background * 1000 > _NOTABLE:
         handler = spans[-1]
         middle = round(handler["to"] - background * 1000, 2)

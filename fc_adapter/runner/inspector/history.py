@@ -51,6 +51,7 @@ class Entry:
     - ``sizes``: the true lengths of the bodies of ``"request"``, ``"event"``, ``"response"``, and of the ``"result"``.
     - ``lines``: of the log; ``lost_lines``: how many there were before those.
     - ``cost``: the memory that it takes, roughly, in bytes; ``counted``: what the history has counted of that.
+    - ``has_masked_response``: whether this is a copy with secrets masked in the response's body.
     """
 
     def __init__(self, number: int, news: _Begun, origin: str | None) -> None:
@@ -69,6 +70,7 @@ class Entry:
             self.request = request._replace(body=request.body[:KEPT])
         self.cost = _OVERHEAD + len(self.request.body)
         self.counted = 0
+        self.has_masked_response = False
 
     def is_cut(self, station: str) -> bool:
         """Whether the body at ``station`` is not kept whole."""
@@ -329,9 +331,12 @@ def _cut_result(data: bytes) -> bytes:
     if not isinstance(envelope, dict) or "statusCode" not in envelope:
         return data[:KEPT]
     body = envelope.get("body")
-    if body is not None:
-        text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
-        envelope["body"] = text[:KEPT]
-    kept = json.dumps(envelope).encode("ascii")
+    try:
+        if body is not None:
+            text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
+            envelope["body"] = text[:KEPT]
+        kept = json.dumps(envelope).encode("ascii")
+    except RecursionError:  # pragma: no cover - on some Pythons reading the JSON comes to its limit before
+        return data[:KEPT]
     # A text of 256 Ki characters can take six times as many bytes as escapes.
     return kept if len(kept) <= 7 * KEPT else data[:KEPT]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import builtins
 import json
@@ -15,8 +16,9 @@ from ...contract.rules import RESERVED_REQUEST_HEADERS, canonical_name
 from ...messages import Request, get_header
 from ..function import Function
 from ..target import Target
-from .describe import target
+from .describe import read_error, target
 from .history import Entry
+from .masking import MASK
 
 _ARGUMENT = 64 * 1024  # bytes of a body that a command line may hold; Linux takes 128 KB for each argument
 _EXPECTING = 1024  # bytes of a body from which on curl asks whether the server wants it
@@ -180,7 +182,11 @@ def _test_headers(request: Request) -> list[tuple[str, str]]:
         key = canonical_name(name)
         if key not in ("Host", "Content-Length") and key.lower() not in RESERVED_REQUEST_HEADERS:
             joined[key] = f"{joined[key]},{value}" if key in joined else value
-    return [(name, value.encode("utf-8").decode("latin-1")) for name, value in joined.items()]
+    return [(name, MASK.join(map(_disguise, value.split(MASK)))) for name, value in joined.items()]
+
+
+def _disguise(text: str) -> str:
+    return text.encode("utf-8").decode("latin-1")
 
 
 def _literal(body: bytes, imports: set[str]) -> str:
@@ -201,7 +207,7 @@ def _test_checks(entry: Entry, call: str, imports: set[str]) -> list[str]:
     assert exchange is not None
     reply, response = exchange.reply, exchange.response
     if reply is not None and reply.kind == "error":
-        return _error_checks(json.loads(reply.data), call, imports)
+        return _error_checks(read_error(reply), call, imports)
     checks = [f"response = {call}", f"assert response.status_code == {response.status}"]
     if exchange.event is None:
         return checks  # The reason counts bytes, which another client's headers have others of.
@@ -214,12 +220,12 @@ def _test_checks(entry: Entry, call: str, imports: set[str]) -> list[str]:
 
 
 def _error_checks(error: dict[str, Any], call: str, imports: set[str]) -> list[str]:
-    message, kind = str(error.get("errorMessage", "")), error.get("errorType")
+    message, kind = error.get("errorMessage", ""), error.get("errorType")
     if kind is None or kind == "ImportModuleError":
-        comment = " ".join(message.split())[:_WIDTH]
+        comment = "".join(each if each.isprintable() else " " for each in message)[:_WIDTH]
         return [f"response = {call}", f"assert response.status_code < 500  # it was: {comment}"]
     imports.add("import pytest")
-    found = getattr(builtins, str(kind), None)
+    found = getattr(builtins, kind, None)
     name = kind if isinstance(found, type) and issubclass(found, Exception) else "Exception"
     match = ""
     if message:
@@ -229,16 +235,15 @@ def _error_checks(error: dict[str, Any], call: str, imports: set[str]) -> list[s
 
 
 def _body_check(entry: Entry, body: bytes) -> str:
-    if entry.is_cut("response"):
+    if entry.is_cut("response") or entry.has_masked_response or len(body) > _LITERAL:
         return f"assert len(response.data) == {entry.sizes['response']}"
-    if len(body) > _LITERAL:
-        return f"assert len(response.data) == {len(body)}"
     try:
-        parsed = json.loads(body)
-    except ValueError:
+        literal = _format(json.loads(body))
+        ast.literal_eval(literal)  # Python's JSON has NaN, and what nests too deep for its parser
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
         text = _as_argument(body)
         return f"assert response.data == {body!r}" if text is None else f"assert response.text == {text!r}"
-    return f"assert response.json == {_format(parsed)}"
+    return f"assert response.json == {literal}"
 
 
 def _format(value: Any) -> str:
@@ -269,7 +274,7 @@ def _import_lines(imports: set[str], function: Function) -> str:
 
 def _whole_request(entry: Entry) -> Request:
     """The request, if it can be sent once more."""
-    if entry.request.method == "-":
+    if "-" in (entry.request.method, entry.request.raw_path):
         raise UnavailableError("malformed")
     if entry.is_cut("request"):
         raise UnavailableError("cut")

@@ -5,6 +5,7 @@ import { text, textOr } from "./i18n.js";
 import { act, ask, Refusal } from "./live.js";
 
 const SHOWN = 2500; // milliseconds of a short message
+const MASK = "•••"; // what the runner puts in the place of a secret
 
 export class Actions {
   /**
@@ -19,18 +20,19 @@ export class Actions {
   /** The buttons for one invocation. Those that cannot work say why. */
   buttons(detail) {
     const path = `invocations/${encodeURIComponent(detail.id)}`;
+    const reveal = detail.reveal ? "?reveal=1" : "";
     const { whole, event, test } = findObstacles(detail);
     return [
       button("sendAgain", whole, () => this.send(`${path}/again`)),
       button("editAndSend", whole, () => this.edit(path, detail)),
-      button("copyCurl", whole, () => copyFrom(`${path}/curl`)),
-      button("copyTest", test, () => copyFrom(`${path}/test`)),
-      button("copyEvent", event, () => copyFrom(`${path}/event`)),
+      button("copyCurl", whole, () => copyFrom(`${path}/curl${reveal}`)),
+      button("copyTest", test, () => copyFrom(`${path}/test${reveal}`)),
+      button("copyEvent", event, () => copyFrom(`${path}/event${reveal}`)),
       event
         ? button("saveEvent", event)
         : make(
             "a.button",
-            { href: `api/${path}/event?save=1`, download: `event-${detail.id}.json`, "data-focus": "saveEvent" },
+            { href: `api/${path}/event${reveal || "?"}&save=1`, download: `event-${detail.id}.json`, "data-focus": "saveEvent" },
             text("saveEvent"),
           ),
     ];
@@ -55,7 +57,7 @@ export class Actions {
 
   /** Write a request and send it. */
   composeNew() {
-    const empty = { method: "GET", target: "/", headers: [["Accept", "*/*"]], body: { text: "" } };
+    const empty = { method: "GET", target: "/", headers: [["Accept", "*/*"]], body: { text: "" }, reveal: false };
     this.compose(text("composeTitle"), empty, null);
   }
 
@@ -102,6 +104,7 @@ export class Actions {
         headers: parseHeaders(headers.value),
         body: kind.value === "base64" ? { base64: body.value.replace(/\s+/g, "") } : { text: body.value },
         origin,
+        reveal: request.reveal,
       };
       try {
         const { id } = await act("requests", fields);
@@ -120,7 +123,8 @@ export class Actions {
 /** Why the request cannot be sent, the event not be had, and no test be made: `""` where they can. */
 function findObstacles(detail) {
   const isRunning = detail.status === null;
-  const whole = detail.method === "-" ? "malformed" : detail.kept.request ? "" : "cut";
+  const isMalformed = detail.method === "-" || detail.request.path === "-";
+  const whole = isMalformed ? "malformed" : detail.kept.request ? "" : "cut";
   const aborted = detail.failure === "aborted" ? "aborted" : "";
   if (detail.event) return { whole, event: detail.kept.event ? "" : "cut", test: whole || aborted };
   if (isRunning) return { whole, event: "running", test: "running" };
@@ -157,7 +161,7 @@ export function copyFrom(path) {
 export async function copyText(source) {
   try {
     await navigator.clipboard.writeText(source);
-    say(text("copied"));
+    say(text(source.includes(MASK) ? "copiedMasked" : "copied"));
   } catch {
     const area = make("textarea.copy", { readonly: true, rows: 14, "aria-labelledby": "dialog-title" });
     area.value = source;

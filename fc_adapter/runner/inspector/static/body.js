@@ -89,6 +89,7 @@ function renderField(field) {
 }
 
 function renderImage(body, image) {
+  if (!body.sample) return make("p.note", {}, text("hidden"));
   if (body.cut) return make("p.note", {}, text("imageCut"));
   if (body.inflated || !image) return renderHex(body);
   return make("p.picture", {}, make("img", { src: image, alt: text("image"), loading: "lazy" }));

@@ -44,7 +44,7 @@ function station(name, marks, content) {
 
 function renderRequest(detail, marks) {
   const request = detail.request;
-  const image = detail.kept.request ? `api/invocations/${encodeURIComponent(detail.id)}/image/request` : "";
+  const image = detail.kept.request ? imageOf(detail, "request") : "";
   return [
     make("p.start-line", {}, make("span.strong", {}, request.method), ` ${request.path}`),
     request.query.length > 0 && [
@@ -95,7 +95,7 @@ function renderResponse(detail, marks) {
   const response = detail.response;
   if (!response) return make("p.none", {}, text("stillRunning"));
   const mark = marks.at("response", ["status"]);
-  const image = detail.kept.response ? `api/invocations/${encodeURIComponent(detail.id)}/image/response` : "";
+  const image = detail.kept.response ? imageOf(detail, "response") : "";
   return [
     make(`p.start-line${mark.classes}`, {}, status(response.status), ` ${response.reason} `, mark.badges),
     mark.notes,
@@ -103,6 +103,11 @@ function renderResponse(detail, marks) {
     pairsTable(response.headers, (index) => marks.at("response", ["headers", index])),
     renderBody(response.body, { image, marks: marks.at("response", ["body"]) }),
   ];
+}
+
+/** The address of the image that a body is. */
+function imageOf(detail, name) {
+  return `api/invocations/${encodeURIComponent(detail.id)}/image/${name}${detail.reveal ? "?reveal=1" : ""}`;
 }
 
 /** Names and values as a table. `mark(index)` tells what is marked in a row. */

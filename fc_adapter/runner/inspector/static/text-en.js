@@ -67,6 +67,7 @@ export const english = {
   reveal: "Show secrets",
   conceal: "Hide secrets",
   copied: "Copied",
+  copiedMasked: "Copied, with ••• for each secret",
   copy: "Copy",
   copyYourself: "Your browser lets no page copy here. The text is selected: press {keys}.",
   close: "Close",

@@ -64,6 +64,7 @@ export const chinese = {
   reveal: "显示敏感值",
   conceal: "隐藏敏感值",
   copied: "已复制",
+  copiedMasked: "已复制，敏感值以 ••• 代替",
   copy: "复制",
   copyYourself: "浏览器不允许此页面复制。文本已选中，请按 {keys}。",
   close: "关闭",
