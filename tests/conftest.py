@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# The suite tries the same examples each time. HYPOTHESIS_PROFILE=long tries others, and many.
+# The suite tries the same examples each time. HYPOTHESIS_PROFILE=explore tries others, and =long many others.
 settings.register_profile("suite", deadline=None, max_examples=200, derandomize=True)
+settings.register_profile("explore", deadline=None, max_examples=500, print_blob=True)
 settings.register_profile("long", deadline=None, max_examples=20_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 

@@ -205,7 +205,8 @@ function reasonOf(error) {
   return textOr(`why.${error.message}`, error.message);
 }
 
-let timer = null;
+/** @type {number|undefined} */
+let timer;
 
 /** Show a short message for a while. */
 export function say(message) {

@@ -10,7 +10,7 @@ const AT_FIRST = 20_000; // characters that are laid out unasked
 /**
  * A body with its head.
  * @param {Object} body as the runner describes it
- * @param {{title?: string, image?: string, marks?: {badges: Node[], notes: Node[], classes: string}}} options
+ * @param {{title?: string, image?: string, marks?: {badges: Node[], notes: Node[], classes: string}|null}} options
  */
 export function renderBody(body, { title = text("body"), image = "", marks = null } = {}) {
   const facts = [];

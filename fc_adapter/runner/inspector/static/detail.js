@@ -1,7 +1,7 @@
 /** One invocation: its head with the actions, then all that is known of it. */
 
 import { Actions } from "./actions.js";
-import { byId, make, replace } from "./dom.js";
+import { byId, focusedPart, focusPart, make, replace } from "./dom.js";
 import { duration, fullTime, timeOfDay } from "./format.js";
 import { text } from "./i18n.js";
 import { renderTags, status } from "./list.js";
@@ -72,7 +72,7 @@ export class Detail {
       this.data = data;
       this.render();
     } catch (error) {
-      if (error.name === "AbortError" || request !== this.request) return;
+      if ((error instanceof DOMException && error.name === "AbortError") || request !== this.request) return;
       if (this.data === null && error instanceof Refusal && this.live.complete) this.showGone();
       else if (!(error instanceof Refusal) && !(error instanceof TypeError)) throw error;
     } finally {
@@ -91,7 +91,7 @@ export class Detail {
       stations: [rest, () => renderStations(detail)],
       log: [[log, lost], () => renderLog(detail)],
     };
-    const focus = document.activeElement?.dataset?.focus;
+    const focus = focusedPart();
     const scroll = readLogScroll(this.sections.log?.element);
     const before = this.sections;
     this.sections = {};
@@ -102,7 +102,7 @@ export class Detail {
     this.place.scrollTop = before.head ? this.place.scrollTop : 0;
     arrange(this.place, Object.values(this.sections).map((section) => section.element).filter(Boolean));
     if (this.sections.log !== before.log) scroll(this.sections.log.element);
-    if (focus) this.place.querySelector(`[data-focus="${CSS.escape(focus)}"]`)?.focus();
+    if (focus) focusPart(this.place, focus);
   }
 
   head(detail) {

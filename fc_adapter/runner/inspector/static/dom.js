@@ -1,11 +1,30 @@
 /** Building the document. Everything that is shown goes in as text: there is no way here to put markup in. */
 
 /**
+ * What the elements of index.html are that have more than every element has.
+ * @typedef {Object} Controls
+ * @property {HTMLInputElement} filter-text
+ * @property {HTMLSelectElement} filter-method
+ * @property {HTMLSelectElement} filter-status
+ * @property {HTMLButtonElement} pause-button
+ * @property {HTMLButtonElement} clear-button
+ * @property {HTMLDialogElement} dialog
+ */
+
+/**
+ * The element of a tag such as `"p"` or `"p.note.wide"`.
+ * @template {string} Tag
+ * @typedef {Tag extends `${infer Name}.${string}` ? ElementOf<Name>
+ *   : Tag extends keyof HTMLElementTagNameMap ? HTMLElementTagNameMap[Tag] : HTMLElement} ElementOf
+ */
+
+/**
  * Make an element.
- * @param {string} tag its name, with its classes: `"p.note.wide"`
+ * @template {string} Tag
+ * @param {Tag} tag its name, with its classes: `"p.note.wide"`
  * @param {Object<string, any>} [properties] listeners (`onclick`) and attributes, which booleans set or leave out
- * @param {...(Node|string|number|null|undefined|false|Array)} children text and elements; empty ones are left out
- * @returns {HTMLElement}
+ * @param {...(Node|string|number|null|undefined|false|any[])} children text and elements; empty ones are left out
+ * @returns {ElementOf<Tag>}
  */
 export function make(tag, properties, ...children) {
   const [name, ...classes] = tag.split(".");
@@ -17,7 +36,7 @@ export function make(tag, properties, ...children) {
     else if (value !== false && value !== null && value !== undefined) element.setAttribute(key, String(value));
   }
   append(element, children);
-  return element;
+  return /** @type {ElementOf<Tag>} */ (element);
 }
 
 /** Append text and elements, however deep they lie in arrays. */
@@ -29,13 +48,34 @@ export function append(element, children) {
   }
 }
 
-/** The element with this id, which is in index.html. */
+/**
+ * The element with this id, which is in index.html.
+ * @template {string} Id
+ * @param {Id} id
+ * @returns {Id extends keyof Controls ? Controls[Id] : HTMLElement}
+ */
 export function byId(id) {
-  return document.getElementById(id);
+  return /** @type {any} */ (document.getElementById(id));
 }
 
 /** Put other children into an element. */
 export function replace(element, ...children) {
   element.replaceChildren();
   append(element, children);
+}
+
+/** The `data-focus` of the element that has the focus, by which it is found again once it is made anew. */
+export function focusedPart() {
+  const element = document.activeElement;
+  return element instanceof HTMLElement ? element.dataset.focus : undefined;
+}
+
+/**
+ * Put the focus on the element of `place` with this `data-focus`, if there is one.
+ * @param {HTMLElement} place
+ * @param {string} name
+ */
+export function focusPart(place, name) {
+  const element = /** @type {HTMLElement|null} */ (place.querySelector(`[data-focus="${CSS.escape(name)}"]`));
+  element?.focus();
 }

@@ -1,7 +1,7 @@
 /** The panel of the instances: how each fares, and a button that ends it. */
 
 import { attempt } from "./actions.js";
-import { byId, make, replace } from "./dom.js";
+import { byId, focusedPart, focusPart, make, replace } from "./dom.js";
 import { duration, number } from "./format.js";
 import { text, textOr } from "./i18n.js";
 import { act } from "./live.js";
@@ -41,7 +41,7 @@ export class Instances {
     const living = this.live.instances.filter((each) => each.state !== "ended");
     const ended = this.live.instances.filter((each) => each.state === "ended");
     replace(this.button, text("instances"), " ", make("span.badge", {}, living.length));
-    const focus = document.activeElement?.dataset?.focus;
+    const focus = focusedPart();
     const items = living.map((each) => this.renderLiving(each));
     replace(
       this.place,
@@ -49,7 +49,7 @@ export class Instances {
       items.length ? make("ul.instance-list", {}, items) : make("p.none", {}, text("noInstances")),
       ended.length > 0 && this.renderEnded(ended),
     );
-    if (focus) this.place.querySelector(`[data-focus="${CSS.escape(focus)}"]`)?.focus();
+    if (focus) focusPart(this.place, focus);
   }
 
   renderLiving(each) {

@@ -112,7 +112,7 @@ export class List {
     let next = this.list.firstElementChild;
     for (const each of this.shown) {
       const row = this.row(each);
-      if (row === next) next = next.nextElementSibling;
+      if (row === next) next = row.nextElementSibling;
       else this.list.insertBefore(row, next);
     }
     this.mark();

@@ -59,7 +59,7 @@ addEventListener("popstate", show);
 addEventListener("hashchange", show);
 
 addEventListener("keydown", (event) => {
-  const isTyping = event.target.closest("input, textarea, select, dialog");
+  const isTyping = /** @type {Element} */ (event.target).closest("input, textarea, select, dialog");
   if (event.key === "/" && !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey) {
     event.preventDefault();
     byId("panes").classList.remove("shows-detail");

@@ -55,6 +55,6 @@ function label(span) {
   return `${text(`span.${span.name}`)} ${duration(span.to - span.from)}`;
 }
 
-function item(kind, label) {
-  return make("li", {}, make(`span.swatch.${kind}`, { "aria-hidden": "true" }), label);
+function item(kind, content) {
+  return make("li", {}, make(`span.swatch.${kind}`, { "aria-hidden": "true" }), content);
 }
