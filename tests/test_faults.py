@@ -239,7 +239,7 @@ def assert_next_is_served(server, worker, *, by_it=True):
     ("wsgi asgi", "process", "in a child\n"),
     ("wsgi asgi", "locales", ""),
     ("wsgi asgi", "signals", "got 10\n"),
-    ("wsgi asgi", "undeletable", r"Exception ignored in: (.+\n)+RuntimeError: on its way out\n"),
+    ("wsgi asgi", "undeletable", r"Exception ignored (.+\n)+RuntimeError: on its way out\n"),
     ("wsgi asgi", "standard_streams", r".* \[WARNING\] still heard\n"),
     ("wsgi asgi", "closed_streams", r".* \[WARNING\] still heard\n"),
     ("wsgi asgi", "no_streams", r".* \[WARNING\] still heard\n"),
