@@ -9,6 +9,7 @@ import time
 from collections import deque
 from typing import Any, Union
 
+from ..contract.rules import LIMITS
 from .gateway import Exchange
 from .terminal import printable
 
@@ -29,6 +30,7 @@ class Console:
     def __init__(self, stream: Any = None) -> None:
         self._stream = stream or sys.stderr
         self._is_terminal = self._stream.isatty()
+        self._has_noted_size = False
         self._changed = threading.Condition()
         self._lines: deque[str] = deque()
         self._size = 0  # characters of those lines, and of the one that is being written
@@ -72,6 +74,12 @@ class Console:
         self._put(*parts)
         if reply is not None and reply.kind != "result":
             self._put((reply.describe_error(), "31"))
+        elif reply is not None and len(reply.data) > LIMITS["body"] and not self._has_noted_size:
+            self._has_noted_size = True
+            self._put(
+                f"note: this result has {len(reply.data) / 2**20:.0f} MB. The platform takes requests of up to "
+                f"{LIMITS['body'] // 2**20} MB and does not say how large a result may be: try it there"
+            )
 
     def flush(self) -> None:
         """Wait until all lines are written, unless nobody reads them."""

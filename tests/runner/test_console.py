@@ -150,3 +150,14 @@ def test_module_that_raises_anything(tmp_path):
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False)
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr.endswith("fc-adapter serve: cannot import index.handler, see above\n")
+
+
+def test_result_larger_than_any_request_is_noted_once(serve):
+    server = serve("def handler(event, context): return 'x' * (33 * 1024 * 1024)", "index:handler")
+    for _ in range(2):
+        assert len(server.get().body) == 33 * 1024 * 1024
+    server.wait_for("^GET /  200  .*\n(.*\n)*GET /  200  ")
+    assert re.findall("^note: this result has .*", server.log, re.MULTILINE) == [
+        "note: this result has 33 MB. The platform takes requests of up to 32 MB and does not say how large a result "
+        "may be: try it there"
+    ]
