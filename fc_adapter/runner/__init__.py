@@ -5,7 +5,7 @@ What the commands of ``fc-adapter`` do, and ``serve()`` for tests:
 - ``cli``, ``invoke``, ``commands``, ``configure``: the command line.
 - ``serving``, ``server``: the HTTP server; ``gateway``: what the trigger does to a request and a response.
 - ``pool``, ``instance``, ``in_process``: the instances; ``worker``, ``runtime``, ``context``: what is inside of one;
-  ``frames``: what goes between the two.
+  ``frames``: what goes between the two; ``keeper``, ``processes``: what a function has started.
 - ``function``, ``target``, ``template``: which function to run, from a name or from ``s.yaml``.
 - ``console``, ``terminal``: lines, and what they may hold; ``record``, ``watch``: exchanges in files, reloading.
 """

@@ -7,7 +7,6 @@ import json
 import os
 import pickle
 import queue
-import re
 import secrets
 import signal
 import subprocess
@@ -21,9 +20,13 @@ from typing import Any, NamedTuple
 from .context import new_request_id
 from .frames import Frame, read_frame, write_frame
 from .function import Function, Hook
+from .processes import Descendants, read_memory, read_share, read_stat
 from .terminal import escape_json
 
 CAN_FREEZE = hasattr(signal, "SIGSTOP")
+
+# Whether an instance has a keeper; without one, what its function has started is found by its process group.
+_IS_KEPT = sys.platform == "linux"
 
 # What the worker's process runs: this very package, whatever the function's own path holds, and nothing of it on the
 # path afterwards. The group of its own keeps the terminal's Ctrl-C, which is the gateway's, away from it.
@@ -34,10 +37,14 @@ if hasattr(os, "setpgid"):
 sys.path[:] = [{str(Path(__file__).parents[2])!r}, *(path for path in sys.path if path)]
 import fc_adapter
 del sys.path[0]
+if {_IS_KEPT}:
+    from fc_adapter.runner.keeper import keep
+    keep(%d)
 from fc_adapter.runner.worker import main
 main()
 """
 
+_ROUNDS = 20  # how often the processes of an instance are looked for, as long as there are new ones
 _INTERVAL = 0.05  # seconds between two looks at an instance that is busy
 _PATIENCE = 1.0  # seconds that a process has for its exit
 
@@ -128,14 +135,16 @@ class Instance:
         self._initialized = function.initializer is None
         self._signals = threading.Lock()
         self._is_reaped = False
+        self._worker: int | None = None
         self._process = subprocess.Popen(
-            [sys.executable, "-u", "-c", _PROGRAM],
+            [sys.executable, "-u", "-c", _PROGRAM % os.getpid()],
             cwd=function.handler.directory,
             env={**os.environ, **function.platform_environment(self.id)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
+        self._members = Descendants(self._process.pid) if _IS_KEPT else None
         self._threads = [
             threading.Thread(target=self._write_frames, daemon=True),
             threading.Thread(target=self._read_frames, daemon=True),
@@ -155,6 +164,8 @@ class Instance:
             return self._reply(frame)
         self._start_seconds = time.perf_counter() - began
         self.vitals.handler_kind = frame.fields.get("handler", "plain")
+        if _IS_KEPT:
+            self._worker = frame.fields.get("pid")
         self._stand_still()
         return None
 
@@ -191,7 +202,10 @@ class Instance:
 
     def has_ended(self) -> bool:
         """Whether the process has ended by itself or from outside, or has written what nobody has asked for."""
-        return self._process.poll() is not None or not self._frames.empty()
+        if self._process.poll() is not None or not self._frames.empty():
+            return True
+        # The keeper may not have noticed yet.
+        return self._worker is not None and [state for state, _ in read_stat(self._worker) if state not in "ZX"] == []
 
     def kill(self) -> None:
         """End the process, and whatever it has started, at once."""
@@ -200,17 +214,25 @@ class Instance:
             if self._is_reaped:
                 return
             self.vitals.end()
-            if hasattr(os, "killpg"):  # pragma: no branch - Windows has no groups
-                with contextlib.suppress(OSError):
-                    os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.kill()
-            self._process.wait()
+            self._kill_all()
             self._is_reaped = True
         _kill_members(self.id)
         self._outgoing.put(None)
         # A process that could not be found may hold the pipes open; their threads then stay until that ends, too.
         for thread in self._threads:
             thread.join(_PATIENCE / 4)
+
+    def _kill_all(self) -> None:
+        if _IS_KEPT:  # The keeper ends the others first, or there is nobody who could find them.
+            for number in (signal.SIGCONT, signal.SIGTERM):
+                self._process.send_signal(number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_PATIENCE)
+        elif hasattr(os, "killpg"):  # pragma: no cover - Linux has keepers, and Windows no groups
+            with contextlib.suppress(OSError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
+        self._process.wait()
 
     def _leave(self) -> None:
         """Let the worker end by itself, which it does at the end of its frames, and run what it has for its exit."""
@@ -221,20 +243,19 @@ class Instance:
         self.kill()
 
     def peak_bytes(self) -> int:
-        """The most memory that the process has held, or 0 where the system does not tell."""
-        return self._read_status(b"VmHWM")
+        """The most memory that one of its processes has held, or all of them hold now; 0 where the system tells not."""
+        peaks = [read_memory(pid)[0] for pid in self._find_members()]
+        return peaks[0] if len(peaks) == 1 else max([self.held_bytes(), *peaks])
 
     def held_bytes(self) -> int:
-        """The memory that the process holds now, or 0 where the system does not tell, or it has ended."""
-        return self._read_status(b"VmRSS")
+        """The memory that its processes hold now, what they share counted once; 0 where the system does not tell."""
+        members = self._find_members()
+        if len(members) > 1:
+            return sum([read_share(pid) or read_memory(pid)[1] for pid in members])
+        return sum([read_memory(pid)[1] for pid in members])
 
-    def _read_status(self, field: bytes) -> int:
-        try:
-            status = Path(f"/proc/{self._process.pid}/status").read_bytes()
-        except OSError:
-            return 0
-        found = re.search(field + rb":\s*(\d+) kB", status)
-        return int(found[1]) * 1024 if found else 0
+    def _find_members(self) -> list[int]:
+        return [] if self._members is None or not self.is_alive else self._members.find()
 
     def _call_hook(self, hook: Hook | None, request_id: str) -> Frame | None:
         """Run a hook if there is one. Returns None, or the error."""
@@ -323,9 +344,23 @@ class Instance:
             self._end_span("frozen", self.vitals.frozen_at)
 
     def _signal(self, name: str) -> None:
-        with self._signals, contextlib.suppress(OSError):
-            if not self._is_reaped:
-                os.killpg(self._process.pid, getattr(signal, name))
+        """Send a signal to all processes of the instance, also to those that they start meanwhile."""
+        with self._signals:
+            if self._is_reaped:
+                return
+            if self._members is None:  # pragma: no cover - Linux has keepers
+                with contextlib.suppress(OSError):
+                    os.killpg(self._process.pid, getattr(signal, name))
+                return
+            reached: set[int] = set()
+            for _ in range(_ROUNDS):
+                missing = set(self._members.find()) - reached
+                if not missing:
+                    return
+                for pid in missing:
+                    with contextlib.suppress(OSError):
+                        os.kill(pid, getattr(signal, name))
+                reached |= missing
 
     def _write_frames(self) -> None:
         """In a thread, since a process that stands still takes no more than its pipe holds."""
@@ -362,7 +397,8 @@ def _is_reply(frame: Frame, token: str) -> bool:
     if fields.pop("token", None) != token or not isinstance(fields.get("report"), (dict, type(None))):
         return False
     if frame.kind != "error":
-        return frame.kind in ("started", "result") and isinstance(fields.get("handler", ""), str)
+        has_types = isinstance(fields.get("handler", ""), str) and isinstance(fields.get("pid", 0), int)
+        return frame.kind in ("started", "result") and has_types
     try:
         error = json.loads(frame.payload)
     except (ValueError, RecursionError):

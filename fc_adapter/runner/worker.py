@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import signal
 import sys
 from typing import BinaryIO, TextIO
 
@@ -22,12 +21,12 @@ def main() -> None:
 
     Each reply repeats the ``token`` of its request.
     """
-    _end_with_parent()
     log = _open_log()
     requests, replies = _take_pipe()
     first = read_frame(requests)
     if first is None:
         return
+    pid = os.getpid()
     runtime = Runtime(pickle.loads(first.payload), probe=first.fields["probe"])
     runtime.start_logging(log)
     try:
@@ -35,8 +34,7 @@ def main() -> None:
     except Exception as error:
         _write_error(replies, error, first, error_type="ImportModuleError")
         return
-    write_frame(replies, "started", handler=runtime.handler_kind, token=first.fields["token"])
-    pid = os.getpid()
+    write_frame(replies, "started", pid=pid, handler=runtime.handler_kind, token=first.fields["token"])
     while True:
         frame = read_frame(requests)
         if frame is None:
@@ -72,14 +70,6 @@ def _serve(runtime: Runtime, frame: Frame, log: TextIO) -> bytes:
         return runtime.invoke(frame.payload, request_id)
     finally:
         print(f"FC Invoke End RequestId: {request_id}", file=log)
-
-
-def _end_with_parent() -> None:
-    """Ask for SIGKILL when the gateway ends, since a process that is frozen or busy cannot notice that."""
-    if sys.platform == "linux":  # pragma: no branch - others have no such thing
-        import ctypes
-
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def _open_log() -> TextIO:

@@ -142,7 +142,7 @@ class Server:
 
     def workers(self):
         """The ids of the instances' processes."""
-        return children(self.process.pid)
+        return workers(self.process.pid)
 
     def stop(self, number=signal.SIGINT, patience=PATIENCE):
         """End it in order, and return its exit status. One that does not end is killed, which fails the test."""
@@ -171,6 +171,11 @@ class Server:
     def _read(self):
         for line in self.process.stderr:
             self.lines.append(line.decode(errors="backslashreplace").rstrip("\n"))
+
+
+def workers(runner):
+    """The ids of the processes of a runner's instances, each below its keeper."""
+    return [pid for keeper in children(runner) for pid in children(keeper)]
 
 
 def children(parent):

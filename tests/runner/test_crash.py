@@ -237,3 +237,106 @@ def test_what_a_function_writes_into_its_pipe_costs_no_other_request(forging, wr
 )
 def test_what_is_a_reply(kind, fields, payload, is_reply):
     assert _is_reply(Frame(kind, dict(fields), payload), "t") is is_reply
+
+
+STRAYS = """
+import glob, json, os, subprocess, sys, time
+
+ALONE = {"env": {}, "start_new_session": True, **dict.fromkeys(["stdin", "stdout", "stderr"], subprocess.DEVNULL)}
+SLEEP = "import time; time.sleep(60)"
+ORPHAN = "import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', sys.argv[1]], env={}, stdout=2).pid)"
+EAT = "x = bytearray(b'x' * 100_000_000); import time; time.sleep(60)"
+
+
+def handler(event, context):
+    what = json.loads(event)["rawPath"][1:]
+    if what == "stray":
+        return subprocess.Popen([sys.executable, "-c", SLEEP], **ALONE).pid
+    if what == "orphan":
+        options = {**ALONE, "stdout": subprocess.PIPE}
+        return int(subprocess.run([sys.executable, "-c", ORPHAN, SLEEP], check=True, **options).stdout)
+    if what == "daemon":
+        reader, writer = os.pipe()
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork() == 0:
+                os.write(writer, b"%d" % os.getpid())
+                time.sleep(60)
+            os._exit(0)
+        os.wait()
+        return int(os.read(reader, 100))
+    if what == "chain":
+        if os.fork() == 0:
+            while True:
+                time.sleep(0.002)
+                if os.fork():
+                    os._exit(0)
+                os.setsid()
+                with open(f"chain-{os.getpid()}", "w"):
+                    pass
+        os.wait()
+    if what in ("chain", "links"):
+        links = len(glob.glob("chain-*"))
+        while len(glob.glob("chain-*")) < links + 5:
+            time.sleep(0.001)
+    if what == "eaters":
+        for _ in range(4):
+            subprocess.Popen([sys.executable, "-c", EAT], **ALONE)
+        time.sleep(60)
+    if what == "forks":
+        large = bytearray(b"x" * 100_000_000)
+        for _ in range(4):
+            if os.fork() == 0:
+                time.sleep(60)
+                os._exit(0)
+        time.sleep(0.5)
+    if what == "_exit":
+        os._exit(1)
+    return os.getpid()
+"""
+linux = pytest.mark.skipif(sys.platform != "linux", reason="other systems have no keeper")
+
+
+@pytest.fixture
+def strays(serve):
+    return serve(STRAYS, "index:handler", "--memory", "300")
+
+
+@linux
+@pytest.mark.parametrize("path", ["/stray", "/orphan", "/daemon"])
+def test_what_has_left_its_instance_stands_still_and_ends_with_it(strays, path):
+    stray = strays.get(path).json
+    wait_until(lambda: state(stray)[0] == "T")
+    assert strays.get().status == 200
+    assert is_running(stray)
+    assert strays.get("/_exit").status == 502
+    wait_until(lambda: not is_running(stray))
+
+
+@linux
+@pytest.mark.parametrize("path", ["/stray", "/orphan", "/daemon"])
+def test_what_has_left_its_instance_ends_with_the_runner(strays, path):
+    stray, worker = strays.get(path).json, strays.get().json
+    strays.process.kill()
+    wait_until(lambda: not is_running(stray) and not is_running(worker))
+
+
+@linux
+def test_chain_of_processes_ends_with_its_instance(strays, tmp_path):
+    for path in ("/chain", "/links"):
+        assert strays.get(path).status == 200
+        links = len(list(tmp_path.glob("chain-*")))
+        time.sleep(0.1)
+        assert len(list(tmp_path.glob("chain-*"))) == links  # it stands still
+    assert strays.get("/_exit").status == 502
+    links = set(tmp_path.glob("chain-*"))
+    time.sleep(0.1)
+    assert set(tmp_path.glob("chain-*")) == links
+    assert not [link for link in links if is_running(int(link.name.partition("-")[2]))]
+
+
+@linux
+def test_memory_of_what_a_function_has_started(strays):
+    assert strays.get("/eaters").status == 502
+    strays.wait_for("run out of memory: it is configured with 300 MB")
+    assert strays.get("/forks").status == 200  # what they share is counted once

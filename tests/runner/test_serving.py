@@ -17,7 +17,7 @@ import fc_adapter.runner
 from fc_adapter.errors import ConfigError
 from fc_adapter.runner.function import Function, Hook
 from fc_adapter.runner.serving import LocalPlatform
-from tests.runner.serving import children, wait_until
+from tests.runner.serving import wait_until, workers
 
 
 def fetch(url):
@@ -48,23 +48,23 @@ def test_target_in_an_instance_of_its_own(tmp_path, monkeypatch):
     (tmp_path / "index.py").write_text("import os\ndef handler(event, context): return os.getpid()")
     monkeypatch.chdir(tmp_path)
     lines, exchanges = [], []
-    others = set(children(os.getpid()))  # of other tests in this process
+    others = set(workers(os.getpid()))  # of other tests in this process
     options = {"log": lambda *line: lines.append(line), "observe": exchanges.append}
     with fc_adapter.runner.serve("index:handler", **options) as server:
         status, body = fetch(server.url)
-        assert {*children(os.getpid())} - others == {int(body)}
+        assert {*workers(os.getpid())} - others == {int(body)}
     assert status == 200
-    assert set(children(os.getpid())) <= others
+    assert set(workers(os.getpid())) <= others
     assert exchanges[0].reply.data == body
     assert lines[0][1].startswith(b"FC Invoke Start")
 
 
 def test_error_in_the_block_ends_it_too(tmp_path, monkeypatch):
     (tmp_path / "index.py").write_text("def handler(event, context): return 1")
-    others = set(children(os.getpid()))
+    others = set(workers(os.getpid()))
     with pytest.raises(urllib.error.URLError), fc_adapter.runner.serve(f"{tmp_path}/index.py:handler") as server:
         fetch(server.url.replace("http:", "nothing:"))
-    assert set(children(os.getpid())) <= others
+    assert set(workers(os.getpid())) <= others
 
 
 def test_at_once():

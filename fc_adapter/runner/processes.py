@@ -1,0 +1,81 @@
+"""Which processes are below another one, as far as Linux tells."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+
+
+class Descendants:
+    """The processes below ``root``, which itself is not one of them. May be used from several threads."""
+
+    def __init__(self, root: int) -> None:
+        self._root = root
+        self._lock = threading.Lock()
+        self._found: set[int] = set()
+        self._others: set[int] = set()
+        self._newest = 0
+
+    def find(self) -> list[int]:
+        """Their ids. The system is looked through only if there is a process, or a thread, since the last time."""
+        with self._lock:
+            newest = _newest_process()
+            if newest != self._newest or newest == 0:
+                if newest < self._newest:
+                    self._others.clear()  # Ids are given anew.
+                self._look()
+                self._newest = newest
+            return list(self._found)
+
+    def _look(self) -> None:
+        everything = {int(name) for name in os.listdir("/proc") if name.isdecimal()}
+        self._others &= everything
+        parents = {pid: parent for pid in everything - self._others for _, parent in read_stat(pid)}
+        found: set[int] = set()
+        level = {self._root}
+        while level:
+            level = {pid for pid, parent in parents.items() if parent in level}
+            found |= level
+        self._found = found
+        self._others |= set(parents) - found - {self._root}
+
+
+def _newest_process() -> int:
+    """The id that was given last, to a process or a thread; 0 where the system does not tell."""
+    with open("/proc/loadavg", "rb") as file:
+        return int(file.read().split()[4])
+
+
+def read_stat(pid: int) -> list[tuple[str, int]]:
+    """The state of a process (``"T"`` is stopped, ``"Z"`` ended) and its parent, or nothing when it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            state, parent = file.read().rpartition(b")")[2].split()[:2]
+    except OSError:
+        return []
+    return [(state.decode("ascii"), int(parent))]
+
+
+def read_memory(pid: int) -> tuple[int, int]:
+    """The most memory that a process has held, and what it holds (bytes); 0 where the system does not tell."""
+    status = _read(f"/proc/{pid}/status")
+    return _field(status, b"VmHWM"), _field(status, b"VmRSS")
+
+
+def read_share(pid: int) -> int:
+    """The memory that a process holds (bytes), with its part only of what it shares with others; 0 if not told."""
+    return _field(_read(f"/proc/{pid}/smaps_rollup"), b"Pss")
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def _field(text: bytes, name: bytes) -> int:
+    found = re.search(name + rb":\s*(\d+) kB", text)
+    return int(found[1]) * 1024 if found else 0
