@@ -18,18 +18,24 @@ __all__ = [
     "Invocation",
     "RequestIdFilter",
     "current_invocation",
+    "detached",
     "wrap",
 ]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .detach import detached
     from .logs import RequestIdFilter
 else:  # type checkers would take it to have every name
 
     def __getattr__(name):
-        """Load ``RequestIdFilter``, which needs ``logging``, when it is asked for."""
+        """Load what few apps need, and what needs more modules, when it is asked for."""
         if name == "RequestIdFilter":
             from .logs import RequestIdFilter
 
             return RequestIdFilter
+        if name == "detached":
+            from .detach import detached
+
+            return detached
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

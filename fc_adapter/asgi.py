@@ -10,6 +10,7 @@ from logging import getLogger
 from typing import Any, Callable, cast
 
 from .application import is_coroutine_function
+from .background import Background, is_known_endless
 from .cycle import Cycle
 from .errors import AppError
 from .exchange import Exchange
@@ -18,7 +19,7 @@ from .lifespan import Lifespan
 from .loop import PrivateLoop
 from .memo import remember
 from .messages import Request, Response
-from .tasks import describe_task
+from .tasks import describe_task, name_task, wait_for_work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Server:
 
     - ``base_path`` (str): the prefix under which the platform mounts the app, for ``root_path``.
     - ``lifespan`` (str): ``"auto"``, ``"on"`` or ``"off"``.
-    - ``background_timeout`` (seconds): how long to wait for tasks that a request has started.
+    - ``background_timeout`` (seconds): how long to wait for tasks and threads that a request has started.
     - ``deadline_margin`` (seconds or None): how long before the function's timeout a request is answered with 504.
     - ``raise_errors`` (bool): whether an error after a complete response is raised, rather than logged.
     """
@@ -58,12 +59,12 @@ class Server:
     ) -> None:
         self._app = app
         self._base_path = base_path
-        self._background_timeout = background_timeout
+        self._background = Background(background_timeout)
         self._deadline_margin = deadline_margin
         self._raise_errors = raise_errors
         self._lifespan = Lifespan(app, lifespan)
         self._left_running: set[asyncio.Task[Any]] = set()
-        at_exit = partial(_stop_at_exit, self._lifespan, self._left_running, background_timeout)
+        at_exit = partial(_stop_at_exit, self._lifespan, self._left_running, self._background)
         self._loop = PrivateLoop(self._lifespan.forget, at_exit)
         # When the handler is dropped, and at the end of a process that did not call `at_exit` before.
         weakref.finalize(self, at_exit, self._loop)
@@ -102,7 +103,7 @@ class Server:
         Raises what it raises, AppError, and DeadlineError when time runs out.
         """
         if not is_coroutine_function(function):
-            return function(invocation.event, invocation.context)
+            return self._background.run(function, invocation)
         results: list[Any] = []
 
         async def app(*_: Any) -> None:
@@ -121,7 +122,7 @@ class Server:
             exchange,
             lifespan=self._lifespan,
             invocation=invocation,
-            background_timeout=self._background_timeout,
+            background=self._background,
             deadline_margin=self._deadline_margin,
             left_running=self._left_running,
         )
@@ -144,13 +145,14 @@ class Server:
         self._loop.run(self._lifespan.startup)
 
     def pre_stop(self) -> None:
-        """Wait for tasks that requests left running, run the app's shutdown, and close the loop.
+        """Wait for tasks and threads that requests left running, run the app's shutdown, and close the loop.
 
-        The tasks have ``background_timeout`` to end in before the shutdown, and are cancelled after it.
+        They have ``background_timeout`` to end in before the shutdown, and the tasks are cancelled after it.
         Raises AppError, after logging it, when the shutdown fails.
         """
         try:
-            farewell = partial(_say_farewell, self._lifespan, self._left_running, self._background_timeout)
+            background = self._background
+            farewell = partial(_say_farewell, self._lifespan, self._left_running, background, background.timeout)
             self._loop.close(farewell, _PATIENCE)
         except AppError as error:
             _logger.error("%s", error, exc_info=error)
@@ -162,25 +164,27 @@ class Server:
         return base_path if path == base_path or path.startswith(f"{base_path}/") else ""
 
 
-async def _say_farewell(lifespan: Lifespan, left_running: set[asyncio.Task[Any]], seconds: float) -> None:
+async def _say_farewell(
+    lifespan: Lifespan, left_running: set[asyncio.Task[Any]], background: Background, seconds: float
+) -> None:
     loop = asyncio.get_running_loop()
-    tasks = [task for task in left_running if task.get_loop() is loop]  # The app may have closed the loop before.
-    if tasks and seconds:
-        _, pending = await asyncio.wait(tasks, timeout=seconds)
-        if pending:
-            _logger.warning(
-                "the instance ends, and these tasks are cancelled after a last %.2g s: %s",
-                seconds,
-                ", ".join(map(describe_task, pending)),
-            )
+
+    def find_tasks() -> list[asyncio.Task[Any]]:
+        # The app may have closed the loop before, and what libraries run for ever has no end to wait for.
+        tasks = [task for task in left_running if task.get_loop() is loop]
+        return [task for task in tasks if not is_known_endless(name_task(task))]
+
+    tasks, threads = await wait_for_work(find_tasks, background.find_left, seconds)
+    background.say_farewell([*map(describe_task, tasks), *map(str, threads)], seconds)
     await lifespan.shutdown()
 
 
 def _stop_at_exit(
-    lifespan: Lifespan, left_running: set[asyncio.Task[Any]], background_timeout: float, loop: PrivateLoop
+    lifespan: Lifespan, left_running: set[asyncio.Task[Any]], background: Background, loop: PrivateLoop
 ) -> None:
     """Do what ``pre_stop`` does, in less time: somebody may be waiting for the process to end."""
-    farewell = partial(_say_farewell, lifespan, left_running, min(background_timeout, _PATIENCE_AT_EXIT))
+    patience = min(background.timeout, _PATIENCE_AT_EXIT)
+    farewell = partial(_say_farewell, lifespan, left_running, background, patience)
     try:
         loop.close_at_exit(farewell, _PATIENCE_AT_EXIT)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""One request in the event loop: the app, the tasks that it leaves behind, and the limits of time on both."""
+"""One request in the event loop: the app, the background work that it starts, and the limits of time on both."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ import time
 from logging import getLogger
 from typing import Any, Callable
 
+from .background import RESERVE, Background
 from .errors import DeadlineError
 from .exchange import Exchange
 from .invocation import Invocation, function_timeout
 from .lifespan import Lifespan
 from .loop import is_quiet
-from .tasks import RequestTasks, describe_task, format_stack, take_exception
+from .tasks import RequestTasks, describe_task, format_stack, name_task, take_exception, wait_for_work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     Scope = dict[str, Any]
 
 _logger = getLogger("fc_adapter")
-_RESERVE = 0.5  # seconds of the function's timeout that waiting for background work leaves to the way of the response
 
 
 class Cycle:
     """Runs one request.
 
-    - ``background_timeout`` (seconds): for the tasks that it has started, once the app has returned.
+    - ``background``: how long to wait for the tasks and threads that it has started, once the app has returned.
     - ``deadline_margin`` (seconds or None): how much of the function's timeout is left when the app is cancelled.
     - ``left_running``: where tasks are held that go on when it is over.
 
@@ -41,7 +41,7 @@ class Cycle:
         *,
         lifespan: Lifespan,
         invocation: Invocation,
-        background_timeout: float,
+        background: Background,
         deadline_margin: float | None,
         left_running: set[asyncio.Task[Any]],
     ) -> None:
@@ -50,16 +50,16 @@ class Cycle:
         self._exchange = exchange
         self._lifespan = lifespan
         self._invocation = invocation
-        self._background_timeout = background_timeout
+        self._background = background
         self._deadline_margin = deadline_margin
         self._left_running = left_running
-        self._reserve = _RESERVE
+        self._reserve = RESERVE
         self._began = time.monotonic()
         self._tasks = RequestTasks()
         self.context: contextvars.Context | None = None
 
     async def run(self) -> None:
-        """Run the app, after its startup if it is the first time, and wait for the tasks that it has started.
+        """Run the app, after its startup if it is the first time, and wait for what it has started.
 
         Raises what the app raises, and DeadlineError.
         """
@@ -81,6 +81,7 @@ class Cycle:
             await lifespan.startup()
         self._scope["state"] = lifespan.state.copy()
         self._tasks.begin()
+        before = self._background.begin()
         try:
             await self._app(self._scope, exchange.receive, exchange.send)
         except (asyncio.CancelledError, GeneratorExit, SystemExit, KeyboardInterrupt):
@@ -90,34 +91,27 @@ class Cycle:
             raise
         except BaseException:
             self.context = contextvars.copy_context()
-            await self._wait_for_tasks()
+            await self._wait_for_work(before)
             raise
         exchange.disconnect()
-        if self._tasks.running or not is_quiet(self._tasks.loop):
-            await self._wait_for_tasks()
+        if self._tasks.running or not is_quiet(self._tasks.loop) or not self._background.is_alone(before):
+            await self._wait_for_work(before)
 
-    async def _wait_for_tasks(self) -> None:
-        """Wait for the request's tasks: once the handler returns, the platform freezes them."""
+    async def _wait_for_work(self, before: frozenset[Any] | None) -> None:
+        """Wait for the request's tasks and threads: once the handler returns, the platform freezes them."""
         self._exchange.disconnect()
         if not is_quiet(self._tasks.loop):
             # A task for each async generator that was left open begins only now.
             await asyncio.sleep(0)
-        if not self._tasks.running:
-            return
-        seconds = self._background_timeout
-        timeout = function_timeout(self._invocation.context)
-        if timeout is not None:
-            seconds = min(seconds, max(self._began + timeout - self._reserve - time.monotonic(), 0.0))
-        if await self._tasks.wait(seconds):
-            return
+        background = self._background
+        seconds = background.patience(self._began, self._invocation.context, self._reserve)
+        tasks, threads = await wait_for_work(
+            lambda: self._tasks.pending(background), lambda: background.find_threads(before), seconds
+        )
         self._leave_running(*self._tasks.running)
-        if self._background_timeout:
-            _logger.warning(
-                "request %s left tasks running after %.2g s, which stand still until the next request: %s",
-                self._request_id,
-                seconds,
-                ", ".join(map(describe_task, self._tasks.running)),
-            )
+        if tasks or threads:
+            found = [(name_task(task), describe_task(task)) for task in tasks]
+            background.give_up(self._invocation, seconds, found, threads)
 
     async def _run_app_until(self, deadline: float) -> None:
         """Run the app in a task of its own, which can be left behind: a thread that it waits for cannot be stopped."""

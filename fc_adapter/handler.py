@@ -59,8 +59,9 @@ def wrap(
     - ``on_other_event``: called as ``on_other_event(event, context)``, with what the platform passed, for events that
       are not HTTP (timers, queues); its return value is the handler's. Without it they raise EventError. For an ASGI
       app it may be a coroutine function, which runs in the app's event loop, after its startup.
-    - ``background_timeout`` (ASGI, seconds): how long to wait for the asyncio tasks that a request has started, since
-      the platform freezes the instance once the handler returns; 0 waits for none.
+    - ``background_timeout`` (seconds): how long to wait for the threads, the work of executors and the asyncio tasks
+      that a request has started, since the platform freezes the instance once the handler returns; 0 waits for none.
+      What has taken so long once is not waited for again, nor is what was started within ``fc_adapter.detached()``.
     - ``deadline_margin`` (ASGI, seconds): how long before the function's timeout the app is cancelled and the client
       answered with 504, the log saying where the app was; None leaves it to the platform. Code that blocks the event
       loop cannot be cancelled.
@@ -96,7 +97,7 @@ def wrap(
             raise ConfigError("lifespan='on' and deadline_margin are for ASGI apps: WSGI can do neither")
         from .wsgi import Server as WSGIServer
 
-        server = WSGIServer(app, base_path=base_path)
+        server = WSGIServer(app, base_path=base_path, background_timeout=background_timeout)
     else:
         if is_double_callable(app):
             from asgiref.compatibility import double_to_single_callable

@@ -77,6 +77,11 @@ _variable: ContextVar[Invocation | None] | None = None
 _thread = threading.local()
 _UNSET = Invocation(None, None, "")
 
+# The threads that run, and those that are starting: ``threading`` has them, but no public name for a quick look. Where
+# they are missing, this thread seems to be alone, and no other is waited for.
+ACTIVE_THREADS: Any = getattr(threading, "_active", (None,))
+STARTING_THREADS: Any = getattr(threading, "_limbo", ())
+
 
 def current_invocation() -> Invocation | None:
     """The invocation being served where this is called, or None outside of any.

@@ -10,8 +10,12 @@ from functools import partial
 from types import CellType
 from typing import Any, Callable, TypeVar
 
+from .background import Background, describe, name_coroutine
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .threads import Work
+
     Task = asyncio.Task[Any]
 
 T = TypeVar("T")
@@ -37,15 +41,32 @@ class RequestTasks:
         self.running.add(task)
         task.add_done_callback(self.running.discard)
 
-    async def wait(self, seconds: float) -> bool:
-        """Wait until all have ended, but for ``seconds`` at most, and return whether they have."""
-        end = time.monotonic() + seconds
-        while self.running:
-            remaining = end - time.monotonic()
-            if remaining <= 0:
-                return False
-            await asyncio.wait(set(self.running), timeout=remaining)
-        return True
+    def pending(self, background: Background) -> list[Task]:
+        """Those that run and are waited for."""
+        return [task for task in self.running if not background.is_endless(name_task(task))]
+
+
+async def wait_for_work(
+    find_tasks: Callable[[], list[Task]], find_threads: Callable[[], list[Work]], seconds: float
+) -> tuple[list[Task], list[Work]]:
+    """Wait until neither function finds any, for so many seconds at most, and return what they find then.
+
+    The loop runs meanwhile: what the threads do may need it.
+    """
+    end = time.monotonic() + seconds
+    pause = 0.001
+    while True:
+        tasks, threads = find_tasks(), find_threads()
+        remaining = end - time.monotonic()
+        if remaining <= 0 or not (tasks or threads):
+            return tasks, threads
+        if threads:
+            remaining = min(remaining, pause)
+            pause = min(1.2 * pause, 0.02)
+        if tasks:
+            await asyncio.wait(tasks, timeout=remaining)
+        else:
+            await asyncio.sleep(remaining)
 
 
 current_tasks: contextvars.ContextVar[RequestTasks | None] = contextvars.ContextVar(
@@ -109,11 +130,14 @@ def take_exception(task: Task) -> BaseException | None:
     return None if task.cancelled() else task.exception()
 
 
+def name_task(task: Task) -> tuple[str, ...]:
+    """The names of the code that a task runs."""
+    return name_coroutine(task.get_coro())
+
+
 def describe_task(task: Task) -> str:
     """The name of a task and what it runs: ``Task-7 (mysite.mail.send)``."""
-    coro = task.get_coro()
-    module = getattr(getattr(coro, "cr_frame", None), "f_globals", {}).get("__name__", "")
-    return f"{task.get_name()} ({module}.{getattr(coro, '__qualname__', coro)})"
+    return describe(task.get_name(), name_task(task))
 
 
 def format_stack(task: Task) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from io import BytesIO
+from time import monotonic
 
 from .contract.rules import decode_header
 from .errors import AppError, shorten
-from .invocation import add_invocation
+from .invocation import ACTIVE_THREADS, STARTING_THREADS, add_invocation
 from .memo import remember
 from .messages import Request, Response
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any, TypeVar
 
+    from .background import Background
     from .invocation import Invocation
     from .messages import Pairs
     from .options import OtherEventHandler
@@ -26,11 +28,17 @@ if TYPE_CHECKING:
 
 
 class Server:
-    """Serves one WSGI application. ``base_path`` is the prefix (``"/api"``) under which the platform mounts it."""
+    """Serves one WSGI application.
 
-    def __init__(self, app: Application, *, base_path: str = "") -> None:
+    - ``base_path`` (str): the prefix (``"/api"``) under which the platform mounts it.
+    - ``background_timeout`` (seconds): how long to wait for threads that a request has started.
+    """
+
+    def __init__(self, app: Application, *, base_path: str = "", background_timeout: float = 10.0) -> None:
         self._app = app
         self._base_path = base_path.encode("utf-8").decode("latin-1")
+        self._background_timeout = background_timeout
+        self._background: Background | None = None
 
     def __repr__(self) -> str:
         return f"the WSGI app {self._app!r}"
@@ -39,7 +47,7 @@ class Server:
         """Run one request. Raises what the app raises, and AppError."""
         environ = build_environ(request, base_path=self._base_path)
         add_invocation(environ, invocation)
-        return _let_out_errors(call, self._app, environ)
+        return self._serve(invocation, call, self._app, environ)
 
     def respond_wsgi(
         self, environ: Environ, start_response: Callable[..., Any], invocation: Invocation
@@ -48,27 +56,47 @@ class Server:
         add_invocation(environ, invocation)
         base_path, environ["PATH_INFO"] = _split_path(environ.get("PATH_INFO", ""), self._base_path)
         environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + base_path
-        return _let_out_errors(_collect, self._app, environ, start_response)
+        return self._serve(invocation, _collect, self._app, environ, start_response)
 
     def call_other(self, function: OtherEventHandler, invocation: Invocation) -> Any:
-        """Call ``on_other_event`` and return its result. Raises what it raises."""
-        return function(invocation.event, invocation.context)
+        """Call ``on_other_event`` and return its result. Raises what it raises, and AppError."""
+        return self._serve(invocation, function, invocation.event, invocation.context)
 
     def initialize(self) -> None:
         """Nothing to do: a WSGI application is ready once it is imported."""
 
     def pre_stop(self) -> None:
-        """Nothing to do: WSGI has no end."""
+        """Wait for the threads that requests have left running, for ``background_timeout`` once more."""
+        if self._background is not None:
+            self._background.wait_for_left()
 
+    def _serve(self, invocation: Invocation, function: Callable[..., T], *arguments: Any) -> T:
+        """Call ``function``, and wait for the threads that it has started.
 
-def _let_out_errors(function: Callable[..., T], *arguments: Any) -> T:
-    """Call ``function`` and raise what it raises, which is an Exception or an exit: the runtime knows nothing else."""
-    try:
-        return function(*arguments)
-    except (Exception, SystemExit, KeyboardInterrupt):
-        raise
-    except BaseException as error:
-        raise AppError(f"the app let {type(error).__name__} out") from error
+        Raises what it raises, which is an Exception or an exit: the runtime knows nothing else.
+        """
+        began = monotonic()
+        before = None if len(ACTIVE_THREADS) == 1 else self._get_background().begin()
+        try:
+            result = function(*arguments)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            self._get_background().wait(before, began, invocation)
+            if isinstance(error, Exception):
+                raise
+            raise AppError(f"the app let {type(error).__name__} out") from error
+        if before is not None or len(ACTIVE_THREADS) != 1 or STARTING_THREADS:
+            self._get_background().wait(before, began, invocation)
+        return result
+
+    def _get_background(self) -> Background:
+        """Made when there are threads, which many apps never have."""
+        if self._background is None:
+            from .background import Background
+
+            self._background = Background(self._background_timeout)
+        return self._background
 
 
 def _collect(app: Application, environ: Environ, start_response: Callable[..., Any]) -> list[bytes]:

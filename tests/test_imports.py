@@ -29,6 +29,15 @@ def test_wrapping_a_wsgi_app_loads_this_package_and_hardly_more():
     assert {name for name in ours if name.startswith(("fc_adapter.flush", "fc_adapter.runner"))} == set()
 
 
+def test_a_request_to_a_wsgi_app_without_threads_loads_nothing_for_them():
+    served = loaded_by(
+        "import fc_adapter\n"
+        "handler = fc_adapter.wrap(lambda environ, start_response: [start_response('200 OK', [])] and [])\n"
+        "handler({'rawPath': '/', 'requestContext': {'http': {'method': 'GET'}}})"
+    )
+    assert not {"fc_adapter.background", "fc_adapter.threads", "fc_adapter.detach"} & served
+
+
 def test_wrapping_an_asgi_app_loads_neither_werkzeug_nor_a2wsgi():
     code = "import starlette.applications as web\nimport fc_adapter\nhandler = fc_adapter.wrap(web.Starlette())"
     loaded = loaded_by(f"{code}\nhandler({{'rawPath': '/', 'requestContext': {{'http': {{'method': 'GET'}}}}}})")

@@ -147,7 +147,7 @@ def test_a_task_that_takes_too_long_is_named(caplog):
     context = SimpleNamespace(request_id="1-timer")
     handler = wrap(make_shop(), on_other_event=on_timer, background_timeout=0.01)
     assert handler(TIMER, context) == "result"
-    assert "request 1-timer left tasks running" in caplog.text
+    assert "the client of request 1-timer has waited 0.01 s" in caplog.text
     assert "nightly" in caplog.text
     handler.pre_stop()
 

@@ -22,6 +22,7 @@ NAMES = {
         "Invocation",
         "RequestIdFilter",
         "current_invocation",
+        "detached",
         "wrap",
     ],
     "fc_adapter.runner": ["serve"],
@@ -38,6 +39,7 @@ SIGNATURES = {
     "fc_adapter:Handler.initialize": "self, context=None",
     "fc_adapter:Handler.pre_stop": "self, context=None",
     "fc_adapter:current_invocation": "",
+    "fc_adapter:detached": "",
     "fc_adapter.runner:serve": "handler, *, port=0, **options",
     "fc_adapter.runner.serving:LocalPlatform": (
         "function, *, host='127.0.0.1', port=9000, instances=1, freeze=True, in_process=False, custom_domain=False, "
