@@ -84,8 +84,8 @@ COMMANDS = {
     "replay": f"[-h] [--target TARGET] {FUNCTION_OPTIONS} FILE [FILE ...]",
     "serve": (
         f"[-h] [--host HOST] [--port PORT] {FUNCTION_OPTIONS} [--instances N] [--idle-timeout SECONDS] [--no-freeze] "
-        "[--in-process] [--reload] [--record DIR] [--check PATH] [--inspect-port PORT] [--inspect-history N] "
-        "[--no-inspect] [--custom-domain] [TARGET]"
+        "[--in-process] [--reload] [--record DIR] [--check PATH] [--inspect-port PORT] [--inspect-token TOKEN] "
+        "[--inspect-history N] [--no-inspect] [--custom-domain] [TARGET]"
     ),
 }
 LONG_OPTIONS = {"-H": "--header", "-d": "--data", "-h": "--help"}

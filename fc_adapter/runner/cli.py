@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -153,6 +154,13 @@ def _add_serve(commands: argparse._SubParsersAction[_Parser]) -> None:
         help="of the inspector, on this machine only; 0 for any free one (default: %(default)s)",
     )
     parser.add_argument(
+        "--inspect-token",
+        type=_token,
+        metavar="TOKEN",
+        help="token of the inspector (default: a new one each time); as an option, other users can see it, "
+        "as FC_ADAPTER_INSPECT_TOKEN they cannot",
+    )
+    parser.add_argument(
         "--inspect-history",
         type=_positive,
         default=200,
@@ -235,6 +243,12 @@ def _positive(text: str) -> Any:
 
 def _seconds(text: str) -> Any:
     return _number(text, float, 0.001, 1_000_000, "a number of seconds above 0")
+
+
+def _token(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._~-]{16,200}", text):  # for an address, a cookie and a header
+        raise argparse.ArgumentTypeError("expected 16 to 200 letters, digits, '-', '.', '_' or '~'")
+    return text
 
 
 def _port(text: str) -> Any:

@@ -183,7 +183,7 @@ def _make_inspector(options: argparse.Namespace) -> Inspector | None:
         return None
     from .inspector.serving import Inspector
 
-    return Inspector(limit=options.inspect_history)
+    return Inspector(limit=options.inspect_history, token=options.inspect_token)
 
 
 def _serve_inspector(

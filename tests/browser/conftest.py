@@ -93,7 +93,7 @@ def servers(tmp_path_factory):
             directory = tmp_path_factory.mktemp("code")
             (directory / "index.py").write_text(SOURCE)
             server = stack.enter_context(Server(*arguments, cwd=directory, **options))
-            return server, Page(server.wait_for(r"the inspector shows each request on (http://\S+/)")[1])
+            return server, Page(server.wait_for(r"the inspector shows each request on (http://\S+)")[1])
 
         yield start
 
@@ -135,7 +135,7 @@ def open_page(chromium, inspector):
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("console", note)
         page.on("dialog", lambda dialog: problems.append(dialog.message) or dialog.dismiss())
-        page.goto((url or f"http://{inspector.host}/") + address)
+        page.goto((url or inspector.url) + address)
         page.wait_for_selector("#connection:not(:empty)")
         return page
 

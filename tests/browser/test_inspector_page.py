@@ -79,7 +79,7 @@ def test_what_runs_shows_before_it_is_over(open_page, server):
 def test_cold_starts_and_failures_stand_out(open_page, servers):
     server, inspector = servers("index:handler", "--initializer", "index.initialize")
     first, failed, refused = server.get("/first"), server.get("/raise"), server.request("TRACE", "/")
-    page = open_page(url=f"http://{inspector.host}/")
+    page = open_page(url=inspector.url)
     row = page.locator(f"#row-{id_of(first)}")
     assert "cold start" in row.text_content()
     assert "init" in row.text_content()
@@ -116,7 +116,7 @@ def test_filter(open_page, server):
 
 def test_pause_and_clear(open_page, servers):
     server, inspector = servers("index:plain")
-    page = open_page(url=f"http://{inspector.host}/")
+    page = open_page(url=inspector.url)
     page.wait_for_selector("#list-empty:has-text('No request yet')")
     assert f"curl http://127.0.0.1:{server.port}/" in page.locator("#list-empty").text_content()
     server.get("/one")
@@ -411,7 +411,7 @@ def test_actions_that_cannot_work_say_why(open_page, server):
 def test_end_an_instance(open_page, servers):
     server, inspector = servers("index:plain")
     server.get("/first")
-    page = open_page(url=f"http://{inspector.host}/")
+    page = open_page(url=inspector.url)
     panel = page.locator("#instances")
     panel.locator(".state.is-frozen").wait_for()
     assert "1 request" in panel.text_content()
@@ -558,6 +558,51 @@ def test_address_keeps_what_is_chosen(open_page, server):
     assert page.locator(f"#row-{id_of(answer)}[aria-selected=true]").count() == 1
 
 
+def test_token_leaves_the_address(open_page, server, inspector):
+    answer = server.get("/token")
+    page = visit(open_page, answer)
+    assert page.url == f"http://{inspector.host}/#{id_of(answer)}"
+    [cookie] = page.context.cookies()
+    assert (cookie["value"], cookie["httpOnly"], cookie["sameSite"]) == (inspector.token, True, "Strict")
+    assert cookie["expires"] == -1  # with the browser's session
+    assert page.evaluate("document.cookie") == ""
+    assert inspector.token not in page.content()
+
+
+@pytest.mark.parametrize(
+    ("locale", "title", "state"),
+    [("en-GB", "This page needs its token", "No access"), ("zh-CN", "需要访问令牌", "无访问权限")],
+)
+@pytest.mark.parametrize("width", [400, 1600])
+def test_page_without_the_token_says_what_to_do(open_page, server, inspector, locale, title, state, width):
+    answer = server.get("/secret-path")
+    options = {"locale": locale, "viewport": {"width": width, "height": 800}}
+    page = open_page(f"#{id_of(answer)}", url=f"http://{inspector.host}/", **options)
+    page.wait_for_selector(f".locked h2:text-is('{title}')")
+    assert "?token=…" in page.locator(".locked p").text_content()
+    page.wait_for_selector(f"#connection.is-lost:text-is('{state}')")
+    assert "secret-path" not in page.content()
+    assert page.locator(".row").count() == 0
+    page.goto(inspector.url)
+    page.wait_for_selector(f"#row-{id_of(answer)}")
+    assert page.locator(".locked").count() == 0
+
+
+def test_page_that_was_refused_goes_on_once_it_has_the_token(open_page, server, inspector):
+    answer = server.get("/patient")
+    page = visit(open_page, answer)
+    page.context.clear_cookies()
+    page.reload()
+    page.wait_for_selector(".locked h2")
+    other = page.context.new_page()
+    other.goto(inspector.url)
+    other.wait_for_selector(f"#row-{id_of(answer)}")
+    other.close()
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page.wait_for_selector("h2:has-text('/patient')")
+    assert page.locator(".locked").count() == 0
+
+
 @pytest.mark.parametrize("name", ["1-none", "%", "<b>", "../static/main.js"])
 def test_address_of_what_is_not_kept(open_page, name):
     page = open_page(f"#{name}", viewport={"width": 400, "height": 800})
@@ -569,7 +614,7 @@ def test_address_of_what_is_not_kept(open_page, name):
 def test_runner_that_ends(open_page, tmp_path):
     (tmp_path / "index.py").write_text("def handler(event, context): return 1")
     with Server("index:handler", cwd=tmp_path) as server:
-        url = server.wait_for(r"shows each request on (http://\S+/)")[1]
+        url = server.wait_for(r"shows each request on (http://\S+)")[1]
         page = open_page(url=url)
         page.wait_for_selector("#connection:has-text('Live')")
     page.wait_for_selector("#connection.is-lost:has-text('Not connected')")
@@ -590,7 +635,7 @@ def test_response_of_30_mb(open_page, server):
 
 def test_two_thousand_invocations_in_a_row(open_page, servers):
     server, inspector = servers("index:plain")
-    page = open_page(url=f"http://{inspector.host}/")
+    page = open_page(url=inspector.url)
     page.evaluate(
         """() => {
             window.longest = 0;

@@ -7,6 +7,9 @@ import http.client
 import json
 import sys
 import time
+from urllib.parse import parse_qs, urlsplit
+
+from werkzeug.test import Client
 
 from fc_adapter.contract.wire import read_request
 from fc_adapter.runner.function import Function
@@ -17,6 +20,8 @@ from fc_adapter.runner.inspector.roster import Roster
 from fc_adapter.runner.serving import LocalPlatform
 from tests.runner.serving import PATIENCE, Answer
 
+TOKEN = "token-of-the-inspector"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
 JSON_HEADERS = {"Content-Type": "application/json", "X-Fc-Adapter-Inspector": "1"}
 
 
@@ -46,6 +51,7 @@ class Inspected:
             history=self.history,
             roster=self.roster,
             url="http://127.0.0.1:9000",
+            token=TOKEN,
             custom_domain=custom_domain,
             environment=self.function.environment,
             facts={"url": "http://127.0.0.1:9000"},
@@ -75,16 +81,26 @@ def inspected(handler, **options):
         subject.platform.close()
 
 
+class AuthorizedClient(Client):
+    """A client of an inspector's app that knows its token."""
+
+    def open(self, *arguments, headers=None, **options):
+        return super().open(*arguments, headers={**BEARER, **(headers or {})}, **options)
+
+
 class Page:
-    """Asks a running inspector what its page would ask. ``url`` is the inspector's."""
+    """Asks a running inspector what its page would ask. ``url`` is the inspector's, with its token."""
 
     def __init__(self, url):
-        self.host = url.partition("//")[2].rstrip("/")
+        self.url = url
+        self.host = urlsplit(url).netloc
+        self.token = parse_qs(urlsplit(url).query)["token"][0]
+        self._headers = {"Authorization": f"Bearer {self.token}"}
 
     def request(self, method="GET", path="/", body=None, headers=None):
         connection = http.client.HTTPConnection(self.host, timeout=PATIENCE)
         with contextlib.closing(connection):
-            connection.request(method, path, body, headers or {})
+            connection.request(method, path, body, {**self._headers, **(headers or {})})
             return Answer(connection.getresponse())
 
     def get(self, path, **headers):
@@ -98,7 +114,7 @@ class Page:
         """The messages of the live stream, as they come."""
         connection = http.client.HTTPConnection(self.host, timeout=PATIENCE)
         with contextlib.closing(connection):
-            connection.request("GET", "/api/live")
+            connection.request("GET", "/api/live", headers=self._headers)
             response = connection.getresponse()
 
             def messages():

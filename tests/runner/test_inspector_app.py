@@ -14,7 +14,7 @@ from werkzeug.test import Client
 from fc_adapter.contract.response import dump_result
 from fc_adapter.runner.inspector import app as app_module
 from fc_adapter.runner.inspector.history import KEPT
-from tests.runner.inspecting import JSON_HEADERS, inspected
+from tests.runner.inspecting import BEARER, JSON_HEADERS, TOKEN, AuthorizedClient, inspected
 from tests.runner.serving import PATIENCE, wait_until
 from tests.runner.test_inspector_describe import PNG, echo
 
@@ -29,11 +29,118 @@ def subject():
 
 @pytest.fixture
 def client(subject):
-    return Client(subject.app)
+    return AuthorizedClient(subject.app)
 
 
 def act(client, path, fields=None, *, method="POST", headers=JSON_HEADERS, **options):
     return client.open(path, method=method, data=json.dumps(fields or {}), headers=headers, **options)
+
+
+# ---- who knows the token ---------------------------------------------------------------------------------------------
+
+# An address of each kind that the inspector has, with its method.
+ADDRESSES = [
+    ("GET", "/api/live"),
+    ("POST", "/api/requests"),
+    ("DELETE", "/api/invocations"),
+    ("GET", "/api/invocations/{0}"),
+    ("GET", "/api/invocations/{0}/request"),
+    ("GET", "/api/invocations/{0}/image/request"),
+    ("GET", "/api/invocations/{0}/curl"),
+    ("POST", "/api/invocations/{0}/again"),
+    ("POST", "/api/instances/in-process/end"),
+]
+
+
+def test_there_is_no_other_address():
+    patterns = {(next(iter(rule.methods - {"HEAD", "OPTIONS"})), len(rule.rule.split("/"))) for rule in _rules()}
+    assert patterns - {("GET", 2), ("GET", 3)} == {(method, len(path.split("/"))) for method, path in ADDRESSES[1:]}
+
+
+def _rules():
+    return [rule for rule in app_module._URLS.iter_rules() if rule.endpoint not in ("page", "static")]
+
+
+@pytest.mark.parametrize(("method", "path"), ADDRESSES)
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": "Bearer "},
+        {"Authorization": "Bearer x"},
+        {"Authorization": f"Bearer {TOKEN[:-1]}"},
+        {"Authorization": f"Bearer {TOKEN}\xe9"},
+        {"Authorization": TOKEN},
+        {"Authorization": f"Basic {TOKEN}"},
+        {"Cookie": "fc-adapter-inspector-9001="},
+        {"Cookie": "fc-adapter-inspector-9001=x"},
+        {"Cookie": f"fc-adapter-inspector-9000={TOKEN}"},
+        {"Cookie": f"token={TOKEN}"},
+        {"X-Token": TOKEN},
+    ],
+    ids=str,
+)
+def test_who_does_not_know_the_token_gets_and_does_nothing(subject, method, path, headers):
+    entry = subject.send()
+    headers = {"Host": "127.0.0.1:9001", **JSON_HEADERS, **headers}
+    data = json.dumps({"method": "GET", "target": "/", "headers": [], "body": {"text": ""}, "origin": None})
+    answer = Client(subject.app, use_cookies=False).open(
+        path.format(entry.request_id), method=method, data=data, headers=headers
+    )
+    assert answer.status_code == 401
+    assert answer.json["error"].startswith("the inspector needs its token: open the address that fc-adapter serve has")
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert subject.history.entries() == [entry]
+    assert subject.roster.latest().is_alive
+
+
+@pytest.mark.parametrize("path", ["/api/invocations/{0}?token=" + TOKEN, "/api/live?token=" + TOKEN])
+def test_addresses_of_the_api_have_no_token(subject, path):
+    assert Client(subject.app).get(path.format(subject.send().request_id)).status_code == 401
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "token", "Token"])
+def test_scripts_send_the_token_in_a_header(subject, scheme):
+    headers = {"Authorization": f"{scheme} {TOKEN}"}
+    assert Client(subject.app).get(f"/api/invocations/{subject.send().request_id}", headers=headers).status_code == 200
+
+
+def test_address_with_the_token_sets_a_cookie_and_leads_to_the_page(subject):
+    client = Client(subject.app)
+    host = {"Host": "localhost:9001"}
+    answer = client.get(f"/?token={TOKEN}", headers=host)
+    assert (answer.status_code, answer.headers["Location"], answer.data) == (303, "/", b"")
+    cookie = answer.headers["Set-Cookie"]
+    assert cookie == f"fc-adapter-inspector-9001={TOKEN}; HttpOnly; Path=/; SameSite=Strict"
+    path = f"/api/invocations/{subject.send().request_id}"
+    assert (
+        Client(subject.app, use_cookies=False)
+        .get(path, headers={**host, "Cookie": cookie.partition(";")[0]})
+        .status_code
+        == 200
+    )
+
+
+def test_page_itself_is_no_secret(subject):
+    client = Client(subject.app)
+    assert client.get("/").status_code == 200
+    assert "Set-Cookie" not in client.get("/").headers
+    assert client.get("/static/main.js").status_code == 200
+    wrong = client.get("/?token=x")
+    assert (wrong.status_code, wrong.mimetype, wrong.headers.get("Set-Cookie")) == (401, "text/html", None)
+
+
+def test_token_opens_nothing_for_other_origins(subject):
+    path = f"/api/invocations/{subject.send().request_id}"
+    for headers in ({"Origin": "http://evil.example"}, {"Host": "evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+        assert Client(subject.app).get(path, headers={**BEARER, **headers}).status_code == 403
+
+
+def test_token_never_shows(subject, client):
+    # A browser sends the page's cookie to the function on another port of the same host, too.
+    entry = subject.send(headers=[("Cookie", f"fc-adapter-inspector-9001={TOKEN}"), ("X-A", TOKEN)])
+    for path in READERS[:5]:
+        assert TOKEN not in client.get(f"/api/invocations/{entry.request_id}{path}?reveal=1").text
 
 
 # ---- the page --------------------------------------------------------------------------------------------------------
@@ -322,7 +429,7 @@ HARD = {
 def test_whatever_a_function_returns(name):
     returned = HARD[name]
     with inspected(lambda event, context: returned) as subject:
-        client = Client(subject.app)
+        client = AuthorizedClient(subject.app)
         data = dump_result(returned)
         entry = subject.send("POST", "/", [("Content-Type", "application/json")], data)
         for path in READERS:

@@ -57,7 +57,7 @@ def plain(event, context):
     return {"pid": os.getpid()}
 """
 
-SHOWS = r"the inspector shows each request on (http://127\.0\.0\.1:\d+/)"
+SHOWS = r"the inspector shows each request on (http://127\.0\.0\.1:\d+/\?token=\S+)"
 
 
 @pytest.fixture
@@ -110,8 +110,67 @@ def test_port_that_is_free(serve):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     server = serve(SOURCE, "index:handler", "--inspect-port", str(port))
-    assert server.wait_for(SHOWS)[1] == f"http://127.0.0.1:{port}/"
+    assert Page(server.wait_for(SHOWS)[1]).host == f"127.0.0.1:{port}"
     assert "note" not in server.log
+
+
+def test_token_is_another_one_each_time_and_hard_to_guess(start):
+    tokens = [start("index:plain")[1].token for _ in range(2)]
+    assert tokens[0] != tokens[1]
+    assert min(map(len, tokens)) == 32
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_other_user_of_the_machine(start, tmp_path):
+    server, page = start()
+    request_id = server.get("/theirs").headers["X-Fc-Request-Id"]
+    program = """
+import encodings.idna, os, sys, urllib.error, urllib.request  # the other user may not be able to read the library
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+url, runner = sys.argv[1:]
+for address in (url, url.rpartition("/api/")[0] + "/api/live"):
+    try:
+        print(urllib.request.urlopen(address).status)
+    except urllib.error.HTTPError as error:
+        print(error.code)
+try:
+    open(f"/proc/{runner}/environ", "rb").read()
+    print("read")
+except OSError:
+    print("not read")
+"""
+    url = f"http://{page.host}/api/invocations/{request_id}"
+    command = [sys.executable, "-I", "-c", program, url, str(server.process.pid)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, cwd="/")
+    assert ended.stdout.split("\n") == ["401", "401", "not read", ""], ended.stderr
+    assert page.token not in Path(f"/proc/{server.process.pid}/cmdline").read_text()
+
+
+@pytest.mark.parametrize("way", ["option", "variable"])
+def test_token_of_one_s_own(serve, way):
+    token = "one-of-my-own.0123"
+    arguments = ["--inspect-token", token] if way == "option" else []
+    environment = {} if way == "option" else {"FC_ADAPTER_INSPECT_TOKEN": token}
+    server = serve(SOURCE, "index:handler", *arguments, environment=environment)
+    page = Page(server.wait_for(SHOWS)[1])
+    assert page.token == token
+    assert page.get("/api/invocations/none").status == 404
+    assert page.get("/api/invocations/none", Authorization="Bearer another").status == 401
+
+
+@pytest.mark.parametrize("token", ["", "short", "x" * 15, "with a space in it", "semicolon;semicolon", "é" * 20])
+def test_token_that_is_none(project, token):
+    ended = subprocess.run(
+        [sys.executable, "-m", "fc_adapter", "serve", "index:handler", f"--inspect-token={token}"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert ended.returncode == 2
+    assert "--inspect-token: expected 16 to 200 letters, digits" in ended.stderr
 
 
 def test_serving_without_it(serve, project):

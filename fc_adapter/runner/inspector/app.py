@@ -1,12 +1,14 @@
 """The inspector's page and its API, as a WSGI application.
 
-It is for a browser on this machine and for its own page alone: who asks by another host name (DNS rebinding) or from
-another origin is refused, and what is shown is never run, which the Content-Security-Policy makes sure of.
+It is for one person: other users of the machine do not know its token. It is for a browser on this machine and for its
+own page alone: who asks by another host name (DNS rebinding) or from another origin is refused, and what is shown is
+never run, which the Content-Security-Policy makes sure of.
 """
 
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 import threading
 import time
@@ -15,7 +17,7 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
 
-from werkzeug.exceptions import BadRequest, Conflict, Forbidden, HTTPException, NotFound
+from werkzeug.exceptions import BadRequest, Conflict, Forbidden, HTTPException, NotFound, Unauthorized
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request as HTTPRequest
 from werkzeug.wrappers import Response as HTTPResponse
@@ -48,6 +50,11 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 _HOSTS = {"127.0.0.1", "localhost", "::1"}
+_PUBLIC = {"page", "static"}  # Files of this package: the page finds out itself that it may not ask for more.
+_NEEDS_TOKEN = (
+    "the inspector needs its token: open the address that fc-adapter serve has printed, which ends with ?token=..., "
+    "or send the header Authorization: Bearer and the token"
+)
 _OWN_HEADER = "X-Fc-Adapter-Inspector"  # Another origin's page cannot send it without being allowed to first.
 _REQUEST_BYTES = 48 * 1024 * 1024  # the largest body that the gateway takes, as Base64 in JSON
 _BATCH = 0.1  # seconds in which what happens is gathered, so that a page is told ten times a second at most,
@@ -76,7 +83,7 @@ _URLS = Map(
 
 
 class App:
-    """Serves the page of one running platform. ``url`` is the runner's own."""
+    """Serves the page of one running platform. ``url`` is the runner's own, ``token`` is what its user knows."""
 
     def __init__(
         self,
@@ -87,6 +94,7 @@ class App:
         history: History,
         roster: Roster,
         url: str,
+        token: str,
         custom_domain: bool,
         environment: dict[str, str],
         facts: dict[str, Any],
@@ -98,7 +106,9 @@ class App:
         self._roster = roster
         self._url = url
         self._custom_domain = custom_domain
-        self._describer = Describer(secrets=environment_secrets(environment), custom_domain=custom_domain)
+        self._token = token
+        # A browser sends the page's cookie to the function, too: cookies are those of all ports of a host.
+        self._describer = Describer(secrets=[*environment_secrets(environment), token], custom_domain=custom_domain)
         self._facts = facts
         self._is_closed = False
 
@@ -114,18 +124,40 @@ class App:
         try:
             _check_origin(request)
             endpoint, arguments = _URLS.bind_to_environ(environ).match()
+            if endpoint not in _PUBLIC and not self._is_authorized(request):
+                raise Unauthorized(_NEEDS_TOKEN)
             response: Any = getattr(self, f"_serve_{endpoint}")(request, **arguments)
         except UnavailableError as error:
             response = _json({"error": str(error)}, status=409)
         except HTTPException as error:
             response = _json({"error": error.description}, status=error.code)
+            if isinstance(error, Unauthorized):
+                response.headers["WWW-Authenticate"] = "Bearer"
         response.headers.extend(_HEADERS)
         return response(environ, start_response)
 
     # ---- the page ----
 
+    def _is_authorized(self, request: HTTPRequest) -> bool:
+        """Whether a request has the token: in the page's cookie, or in a script's Authorization."""
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() in ("bearer", "token") and self._is_token(token.strip()):
+            return True
+        return self._is_token(request.cookies.get(_cookie_name(request), ""))
+
+    def _is_token(self, text: str) -> bool:
+        return hmac.compare_digest(text.encode("utf-8", "surrogatepass"), self._token.encode("ascii"))
+
     def _serve_page(self, request: HTTPRequest) -> HTTPResponse:
-        return self._serve_static(request, "index.html")
+        """The page. An address with the token sets the cookie, and leads to the one without it."""
+        token = request.args.get("token")
+        if token is not None and self._is_token(token):
+            response = HTTPResponse(status=303, headers={"Location": "/"})
+            response.set_cookie(_cookie_name(request), token, httponly=True, samesite="Strict")
+            return response
+        page = self._serve_static(request, "index.html")
+        page.status_code = 200 if token is None else 401
+        return page
 
     def _serve_static(self, request: HTTPRequest, name: str) -> HTTPResponse:
         static = {each.name: each for each in files(__name__.rpartition(".")[0]).joinpath("static").iterdir()}
@@ -326,6 +358,11 @@ def _read_action(request: HTTPRequest) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise BadRequest("actions need a JSON object")
     return fields
+
+
+def _cookie_name(request: HTTPRequest) -> str:
+    """The name of the page's cookie: cookies know no ports, and several inspectors can run side by side."""
+    return f"fc-adapter-inspector-{urlsplit('//' + request.host).port or 80}"
 
 
 def _reveals(request: HTTPRequest) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 from typing import Any
 
 from ..function import Function
@@ -20,12 +21,14 @@ HOST = "127.0.0.1"
 class Inspector:
     """Remembers invocations from the start, and serves its page once ``serve`` is called.
 
-    ``watch`` holds what a LocalPlatform is to be made with. ``limit`` is how many invocations are kept.
+    ``watch`` holds what a LocalPlatform is to be made with. ``limit`` is how many invocations are kept. ``token``, a
+    random one if it is left out, is what others on this machine do not know.
     """
 
-    def __init__(self, *, limit: int) -> None:
+    def __init__(self, *, limit: int, token: str | None = None) -> None:
         self._history = History(limit)
         self._roster = Roster()
+        self._token = token or secrets.token_urlsafe(24)
         self._app: App | None = None
         self._server: HTTPServer | None = None
         self.log = self._history.log
@@ -33,7 +36,10 @@ class Inspector:
         self.watch: dict[str, Any] = {"begin": self._history.begin, "made": self._roster.add, "probe": True}
 
     def serve(self, port: int, platform: LocalPlatform, function: Function, *, custom_domain: bool) -> str:
-        """Serve the page; return its address. Another port is taken when ``port`` is not free. Raises OSError."""
+        """Serve the page; return its address, which has the token in it.
+
+        Another port is taken when ``port`` is not free. Raises OSError.
+        """
         self._app = App(
             function=function,
             gateway=platform.gateway,
@@ -41,6 +47,7 @@ class Inspector:
             history=self._history,
             roster=self._roster,
             url=platform.url,
+            token=self._token,
             custom_domain=custom_domain,
             environment={**os.environ, **function.environment},
             facts={
@@ -61,7 +68,7 @@ class Inspector:
                 raise
             self._server = HTTPServer(HOST, 0, self._app, request_handler=QuietRequestHandler)
         self._server.start()
-        return f"http://{HOST}:{self._server.port}/"
+        return f"http://{HOST}:{self._server.port}/?token={self._token}"
 
     def close(self) -> None:
         """Stop serving, and end the connections of pages that listen."""

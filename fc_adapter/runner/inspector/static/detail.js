@@ -23,6 +23,7 @@ export class Detail {
     this.id = null;
     this.version = null;
     this.reveal = false;
+    this.isLocked = false;
     this.request = null;
     this.sections = {};
     live.listen((kinds) => {
@@ -155,6 +156,22 @@ export class Detail {
       },
       text(this.reveal ? "conceal" : "reveal"),
     );
+  }
+
+  /** Say what to do where the page may ask for nothing, or take that back. */
+  lock(isLocked) {
+    if (isLocked === this.isLocked) return;
+    this.isLocked = isLocked;
+    if (isLocked) this.showLocked();
+    else if (this.id === null) this.showNothing();
+    else this.load();
+  }
+
+  showLocked() {
+    this.sections = {};
+    byId("panes").classList.add("shows-detail");
+    const notice = [make("h2", {}, text("lockedTitle")), make("p", {}, text("lockedHint"))];
+    replace(this.place, make("div.nothing.locked", { role: "alert" }, notice));
   }
 
   showNothing() {

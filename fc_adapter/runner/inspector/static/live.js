@@ -30,6 +30,7 @@ export class Live {
     /** @type {Object} */
     this.facts = {};
     this.connected = false;
+    this.refused = false; // whether the page has no token, or an old one
     this.complete = false;
     this.listeners = [];
     this.changed = new Set();
@@ -51,10 +52,15 @@ export class Live {
     this.source.onopen = () => {
       isFirst = true;
       this.connected = true;
+      this.refused = false;
       this.tell("connection");
     };
     this.source.onerror = () => {
       this.connected = false;
+      if (this.source?.readyState === EventSource.CLOSED) {
+        this.refused = true; // otherwise the browser tries again
+        this.stop();
+      }
       this.tell("connection");
     };
     this.source.onmessage = (event) => {

@@ -80,8 +80,9 @@ live.listen((kinds) => {
   }
   if (kinds.has("connection")) {
     const connection = byId("connection");
-    connection.textContent = text(live.connected ? "connected" : "disconnected");
+    connection.textContent = text(live.connected ? "connected" : live.refused ? "refusedHere" : "disconnected");
     connection.classList.toggle("is-lost", !live.connected);
+    detail.lock(live.refused);
   }
 });
 
