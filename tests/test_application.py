@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from wsgiref.validate import validator
 
 import asgiref.wsgi
@@ -27,7 +27,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from fc_adapter import ConfigError
-from fc_adapter.application import detect_interface, load_object, names_its_interface
+from fc_adapter.application import detect_interface, is_double_callable, load_object, names_its_interface
 
 
 def wsgi(environ, start_response):
@@ -52,6 +52,9 @@ class AsgiInstance:
 
     def plain(self, e, s):
         """WSGI, as a method."""
+
+    def one(self):
+        """No app."""
 
 
 class Asgi2:
@@ -133,6 +136,16 @@ def cached(environ, start_response):
 
 DJANGO = {"wsgi": object.__new__(WSGIHandler), "asgi": object.__new__(ASGIHandler)}
 
+
+async def not_an_app(request):
+    """A view."""
+
+
+@functools.wraps(asgi)
+def with_parameters_of_its_own(environ, start_response, *more):
+    """Takes what a WSGI app takes, whatever it wraps."""
+
+
 APPS = [
     ("wsgi", flask.Flask(__name__)),
     ("wsgi", flask.Flask(__name__).wsgi_app),
@@ -162,6 +175,8 @@ APPS = [
     ("wsgi", responder),
     ("wsgi", WsgiSubclass),
     ("wsgi", lambda e, s: []),
+    ("wsgi", lambda environ, start_response=None: []),
+    ("wsgi", with_parameters_of_its_own),
     ("asgi", fastapi.FastAPI()),
     ("asgi", starlette.applications.Starlette()),
     ("asgi", starlette.endpoints.HTTPEndpoint),
@@ -191,12 +206,25 @@ def test_detection(interface, app):
     assert detect_interface(app) == interface
 
 
+@pytest.mark.parametrize(
+    ("app", "expected"),
+    [
+        (Asgi2, True),
+        (asgi2_function, True),
+        (asgi, False),
+        (asgi_returning_a_coroutine, False),
+        (lambda scope, receive=None: None, False),
+        (lambda *args: None, False),
+        (not_an_app, False),
+        (len, False),
+    ],
+)
+def test_asgi2(app, expected):
+    assert is_double_callable(app) is expected
+
+
 opaque_in_a_circle = wrapped(wsgi)
 opaque_in_a_circle.__wrapped__ = opaque_in_a_circle
-
-
-async def not_an_app(request):
-    """A view."""
 
 
 async def async_generator(scope, receive, send):
@@ -214,7 +242,9 @@ async def async_generator(scope, receive, send):
         (fc_handler, r"with the parameters \(event, context\)"),
         (not_an_app, r"a coroutine function with the parameters \(request\)"),
         (async_generator, "expected WSGI, app"),
+        (lambda environ: None, r"a callable with the parameters \(environ\)"),
         (lambda: None, r"a callable with the parameters \(\)"),
+        (AsgiInstance.one, r"the app is the function 'AsgiInstance.one', a callable with the parameters \(self\)"),
         (lambda request: None, r"with the parameters \(request\)"),
         (lambda a, b, c, d: None, r"with the parameters \(a, b, c, d\)"),
         (len, "cannot tell whether the builtin_function_or_method 'len'"),
@@ -256,6 +286,15 @@ def test_load_object():
 def test_name_that_leads_nowhere(name, message):
     with pytest.raises(ConfigError, match=message):
         load_object(name)
+
+
+def test_names_that_there_are_instead(monkeypatch):
+    crowded = ModuleType("crowded")
+    vars(crowded).update({f"name{number}": number for number in range(30)})
+    monkeypatch.setitem(sys.modules, "crowded", crowded)
+    names = ", ".join([f"name{number}" for number in range(20)])
+    with pytest.raises(ConfigError, match=f"'crowded' has no 'app'; it has: {names}$"):
+        load_object("crowded:app")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ import logging.handlers
 import os
 import queue
 import signal
+import subprocess
+import sys
 import threading
 import time
 from types import SimpleNamespace
@@ -266,6 +268,25 @@ def test_one_that_does_not_return(caplog):
         f"request 1-flush: flush had 0.3 s: stuck has not returned, {last} was not called",
         "request 1-flush: flush had 60 s: stuck still runs since an earlier request",
     ]
+
+
+def test_one_that_does_not_return_holds_up_no_exit():
+    program = """
+import threading
+from types import SimpleNamespace
+import fc_adapter
+
+def app(environ, start_response):
+    start_response("204 No Content", [])
+    return []
+
+handler = fc_adapter.wrap(app, flush=[threading.Event().wait])
+context = SimpleNamespace(request_id="1-a", function=SimpleNamespace(timeout=0.8))
+print(handler({"rawPath": "/", "requestContext": {"http": {"method": "GET"}}}, context)["statusCode"])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "204\n"
+    assert "has not returned" in done.stderr
 
 
 def test_no_time_is_left(caplog):

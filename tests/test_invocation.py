@@ -64,6 +64,22 @@ def test_nested_handlers():
     assert seen == ["1-inner", "1-outer"]
 
 
+def test_nested_handlers_before_anybody_has_asked(monkeypatch):
+    monkeypatch.setattr("fc_adapter.invocation._variable", None)
+    seen = []
+
+    def inner(environ, start_response):
+        return answer(start_response)
+
+    def outer(environ, start_response):
+        wrap(inner)(make_event(request_id="1-inner"))
+        seen.append(current_invocation().request_id)
+        return answer(start_response)
+
+    wrap(outer)(make_event(request_id="1-outer"))
+    assert seen == ["1-outer"]
+
+
 def test_it_is_left_after_an_error():
     def app(environ, start_response):
         raise ValueError("broken")

@@ -24,6 +24,7 @@ from starlette.routing import Route
 
 from fc_adapter import loop as loop_module
 from fc_adapter import wrap
+from fc_adapter.loop import is_quiet
 from tests.conftest import make_event
 
 
@@ -188,6 +189,10 @@ def test_debug_mode_runs_the_loop(handle, monkeypatch, caplog):
     caplog.clear()
     handler(make_event())
     assert "Executing <Task" in caplog.text
+
+
+def test_a_loop_that_does_not_tell_is_never_quiet():
+    assert not is_quiet(object())
 
 
 # ---- what happened between two requests ------------------------------------------------------------------------------

@@ -197,10 +197,34 @@ def test_bad_envelope(result):
     assert json.loads(response.body)["errorCode"] == "BadResponse"
 
 
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"statusCode": 99}, "statusCode must be an integer from 100 to 999"),
+        ({"headers": []}, "headers must be an object whose values are strings"),
+        ({"isBase64Encoded": 1}, "isBase64Encoded must be a boolean"),
+    ],
+)
+def test_what_is_bad_about_an_envelope(fields, message):
+    error = json.loads(parse_result({"statusCode": 200, **fields}).body)
+    assert error == {"errorCode": "BadResponse", "errorMessage": message}
+
+
 @pytest.mark.parametrize("result", [{"statusCode": b"x"}, {1, 2}, bytearray(b"x"), object()])
 def test_result_that_is_not_json(result):
     with pytest.raises(TypeError):
         parse_result(result)
+
+
+@pytest.mark.parametrize(
+    "name", ["Connection", "Content-Disposition", "Content-Length", "Date", "Keep-Alive", "Server", "Upgrade", "X-Fc-A"]
+)
+def test_headers_that_the_platform_ignores(name):
+    """The documented list, and everything that begins as the platform's own headers do."""
+    assert parse_result({"statusCode": 200, "headers": {name: "1", "X-A": "2"}}).headers == (
+        ("X-A", "2"),
+        ("Content-Type", "application/json"),
+    )
 
 
 def test_custom_domain_honours_content_disposition():

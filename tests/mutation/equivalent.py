@@ -1,9 +1,47 @@
 """Mutants that no test can notice: what they change is cost, or a text that nobody sees, or nothing.
 
 Each is known by module, function, and the changed lines before and after, so that it is found wherever these stand.
-``tests/mutation/test_mutation.py`` checks that each is still a mutant of the sources.
+``python -m tests.mutation`` refuses one that is no mutant any more.
 """
 
 from __future__ import annotations
 
-EQUIVALENT = {}
+EQUIVALENT = {
+    (
+        "contract/query.py",
+        "read_query",
+        "if len(special) == 2 * len(parameters) - 1: # the separators, and nothing that needs an escape",
+        "if len(special) == 2 * len(parameters) - 2: # the separators, and nothing that needs an escape",
+    ): "never true, so that each query is built the exact way, which gives the same",
+    (
+        "asgi.py",
+        "Server.__init__",
+        "background_timeout: float = 10.0,",
+        "background_timeout: float = 11.0,",
+    ): "wrap() gives it",
+    (
+        "asgi.py",
+        "Server.__init__",
+        "raise_errors: bool = False,",
+        "raise_errors: bool = True,",
+    ): "wrap() gives it",
+}
+
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+def _usual(methods):
+    return "_USUAL_METHODS = frozenset({" + ", ".join([f'"{method}"' for method in methods]) + "})"
+
+
+for _method in _METHODS:
+    _fewer = _usual([each for each in _METHODS if each != _method])
+    EQUIVALENT["contract/request.py", "", _usual(_METHODS), _fewer] = (
+        "its events are read the exact way, which gives the same"
+    )
+for _name in ("host", "x-forwarded-proto"):
+    _default = "-".join([part.capitalize() for part in _name.split("-")])
+    _line = f'spelling.get("{_name}", "{_default}"),'
+    EQUIVALENT["contract/wire.py", "_special_names", _line, f'spelling.get("{_name}"),'] = (
+        "looked up among headers that do not have it"
+    )

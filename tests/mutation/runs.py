@@ -1,7 +1,7 @@
 """Running the fast tests on a mutant, in a copy of the tree, in a process that need not import pytest anew.
 
-Needs ``os.fork``. Each mutant gets the tests that run the changed function, and those that run processes of their own: the
-quickest first. It counts as killed when a test fails, or when they take several times as long as without it.
+Needs ``os.fork``. Each mutant gets the tests that run the changed lines, then those that run the rest of the function,
+or processes of their own. It counts as killed when a test fails, or when they take several times as long as without it.
 """
 
 from __future__ import annotations
@@ -214,10 +214,9 @@ class Trees:
             self.free.append(directory / str(number))
 
     def tests_of(self, mutant):
-        """The ids of the tests that can notice a mutant, the quickest first."""
+        """The ids of the tests that can notice a mutant, the likely and quick ones first."""
         lines, scope = self._tests_of(mutant, mutant.lines), self._tests_of(mutant, mutant.scope)
-        # What runs when the package is imported belongs to no test. What is remembered from then on belongs to the first
-        # test that needs it, but all others of that function need it as well.
+        # What runs when the package is imported belongs to no test; what is made once belongs to the first.
         others = scope | self._elsewhere if scope else set(self._durations)
         return sorted(lines, key=self._seconds) + sorted(others - lines, key=self._seconds)
 
