@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 import warnings
 import weakref
 from types import SimpleNamespace
@@ -564,6 +565,30 @@ def test_stack_of_a_task_that_has_not_begun():
     stack = asyncio.run(main())
     assert "in sleeping" in stack
     assert "asyncio" not in stack
+
+
+def test_stack_through_generators():
+    """As coroutines of old libraries are, and everything that awaits by ``yield from``."""
+
+    @types.coroutine
+    def outer():
+        yield from inner()
+
+    @types.coroutine
+    def inner():
+        yield
+
+    async def wait():
+        await outer()
+
+    async def main():
+        task = asyncio.ensure_future(wait())
+        await asyncio.sleep(0)
+        stack = format_stack(task)
+        task.cancel()
+        return stack
+
+    assert re.findall(r"in (\w+)\n", asyncio.run(main())) == ["wait", "outer", "inner"]
 
 
 @pytest.mark.parametrize("is_late", [False, True])

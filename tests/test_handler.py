@@ -166,8 +166,10 @@ def test_fc2_call_is_wsgi():
     assert started == [("200 OK", [("Content-Type", "application/json")])]
     assert json.loads(body)["PATH_INFO"] == "/api/x"
     assert json.loads(body)["event"] is None
-    (body,) = wrap(report, base_path="/api")(environ, lambda *start: None)
-    assert (json.loads(body)["SCRIPT_NAME"], json.loads(body)["PATH_INFO"]) == ("/api", "/x")
+    for outer in ("", "/outer"):
+        environ.update(SCRIPT_NAME=outer, PATH_INFO="/api/x")
+        (body,) = wrap(report, base_path="/api")(environ, lambda *start: None)
+        assert (json.loads(body)["SCRIPT_NAME"], json.loads(body)["PATH_INFO"]) == (f"{outer}/api", "/x")
 
 
 def test_fc2_call_that_fails(caplog):

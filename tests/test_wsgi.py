@@ -86,6 +86,7 @@ def test_path_info_is_bytes_as_latin1(target, path_info):
         ("/%61pi/x", "/api", "/x"),
         ("/apifoo", "", "/apifoo"),
         ("/other", "", "/other"),
+        ("/web/users", "", "/web/users"),
     ],
 )
 def test_base_path(target, script_name, path_info):
@@ -113,11 +114,13 @@ def test_unicode_in_names_and_addresses():
 
 def test_errors_stream_is_the_current_stderr(monkeypatch):
     errors = environ_of()["wsgi.errors"]
-    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(raw))
     errors.write("a")
     errors.writelines(["b", "c"])
+    assert raw.getvalue() == b""
     errors.flush()
-    assert sys.stderr.getvalue() == "abc"
+    assert raw.getvalue() == b"abc"
 
 
 def hello(environ, start_response):
@@ -175,6 +178,20 @@ def test_write_comes_before_the_iterable():
         return [b"c", b"", b"d"]
 
     assert call(app, environ_of()).body == b"abcd"
+
+
+@pytest.mark.parametrize("chunks", [[], [b"a"], [b"a", b"b"], [b"a", b"b", b"c"]])
+def test_body_is_all_chunks(chunks):
+    def app(environ, start_response):
+        start_response(*OK)
+        return chunks
+
+    assert call(app, environ_of()).body == b"".join(chunks)
+
+
+@pytest.mark.parametrize(("status", "code"), [("100 Continue", 100), ("200", 200), ("404 ", 404), ("999 Odd", 999)])
+def test_status(status, code):
+    assert call(starting(status, []), environ_of()).status == code
 
 
 def test_body_ends_where_content_length_says():

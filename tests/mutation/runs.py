@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 import traceback
+import warnings
 from collections import defaultdict
 from pathlib import Path
 
@@ -55,11 +56,13 @@ def preload():
     """Import what all test processes will need, but nothing of the package and its tests."""
     from importlib import import_module
 
-    for name in PRELOADED:
-        try:
-            import_module(name)
-        except ImportError:  # pragma: no cover - it only saves time
-            pass
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name in PRELOADED:
+            try:
+                import_module(name)
+            except ImportError:  # pragma: no cover - it only saves time
+                pass
 
 
 class Process:
