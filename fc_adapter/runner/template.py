@@ -48,7 +48,7 @@ def _select(path: Path, resource: str | None) -> tuple[dict[str, Any], dict[str,
         if not functions:
             raise ConfigError(f"{path} has no function: no resource of the component fc3 with props")
         wanted = "several functions" if resource is None else f"no function {resource!r}"
-        raise ConfigError(f"{path} has {wanted}; name one with --resource: {', '.join(functions)}")
+        raise ConfigError(f"{path} has {wanted}; name one with --resource: {', '.join(map(str, functions)):.300}")
     return document, functions[resource]
 
 
@@ -74,7 +74,7 @@ def _load_yaml(path: Path) -> Any:
         finally:
             loader.dispose()
     except (OSError, ValueError, OverflowError, yaml.YAMLError) as error:
-        raise ConfigError(f"cannot read {path}: {' '.join(str(error).split())}") from error
+        raise ConfigError(f"cannot read {path}: {' '.join(str(error).split()):.300}") from error
     except RecursionError:
         raise ConfigError(f"cannot read {path}: it is nested too deeply, or an alias contains itself") from None
 
@@ -107,27 +107,52 @@ def _to_function(props: dict[str, Any], path: Path) -> Function:
     """Defaults are those of the component's schema: 512 MB, 3 s."""
     runtime = re.fullmatch(r"python(\d)\.(\d+)", str(props.get("runtime")))
     if runtime is None:
-        raise ConfigError(f"runtime in {path} is {props.get('runtime')!r}; only python3.9 to python3.12 run here")
+        raise ConfigError(f"runtime in {path} is {_short(props.get('runtime'))}; only python3.9 to python3.12 run here")
     module, _, attribute = str(props.get("handler", "")).rpartition(".")
     if not module or not attribute:
-        raise ConfigError(f"handler in {path} is {props.get('handler')!r}; expected such as index.handler")
+        raise ConfigError(f"handler in {path} is {_short(props.get('handler'))}; expected such as index.handler")
     code = props.get("code") or "."
     if isinstance(code, dict):
         code = code.get("src") or "."
     environment = _get(props, "environmentVariables", dict, path)
     hooks = _get(props, "instanceLifecycleConfig", dict, path)
-    return Function(
-        handler=Target((path.parent / str(code)).resolve(), module, attribute),
+    try:
+        directory = (path.parent / str(code)).resolve()
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"code in {path} is {_short(code)}, which is not a directory: {error}") from error
+    function = Function(
+        handler=Target(directory, module, attribute),
         name=str(props.get("functionName") or "local"),
         region=str(props.get("region") or "cn-hangzhou"),
         runtime=(int(runtime[1]), int(runtime[2])),
         timeout=_number(props, "timeout", 3, path),
-        memory=int(_number(props, "memorySize", 512, path)),
+        memory=max(1, int(_number(props, "memorySize", 512, path))),
         environment={str(name): _to_variable(value) for name, value in environment.items()},
         initializer=_to_hook(hooks, "initializer", path),
         pre_stop=_to_hook(hooks, "preStop", path),
         methods=_methods(_get(props, "triggers", list, path), path),
     )
+    for name, value in function.platform_environment("-").items():
+        _check_variable(name, value, path)
+    return function
+
+
+def _check_variable(name: str, value: str, path: Path) -> None:
+    """Raise ConfigError for what cannot be in the environment of a process."""
+    try:
+        is_possible = b"\0" not in os.fsencode(name + value)
+    except UnicodeEncodeError:
+        is_possible = False
+    if not is_possible or not name or "=" in name:
+        raise ConfigError(f"{path} makes {_short(name)} = {_short(value)} a variable, which no environment can hold")
+
+
+def _short(value: Any) -> str:
+    """``repr()``, shortened; Python refuses that of a number with thousands of digits."""
+    try:
+        return f"{value!r:.80}"
+    except ValueError:
+        return "a number with thousands of digits"
 
 
 def _get(parent: dict[str, Any], key: str, kind: type, path: Path) -> Any:
@@ -136,7 +161,7 @@ def _get(parent: dict[str, Any], key: str, kind: type, path: Path) -> Any:
     if value is None:
         return kind()
     if not isinstance(value, kind):
-        raise ConfigError(f"{key} in {path} is {value!r:.80}; expected a {'mapping' if kind is dict else 'list'}")
+        raise ConfigError(f"{key} in {path} is {_short(value)}; expected a {'mapping' if kind is dict else 'list'}")
     return value
 
 
@@ -144,10 +169,10 @@ def _number(parent: dict[str, Any], key: str, default: float, path: Path) -> flo
     value = parent.get(key, default)
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = 0.0
     if not 0 < number < float("inf"):
-        raise ConfigError(f"{key} in {path} is {value!r:.80}; expected a number above 0")
+        raise ConfigError(f"{key} in {path} is {_short(value)}; expected a number above 0")
     return number
 
 
@@ -214,7 +239,7 @@ class _Variables:
         found: Any = self._document.get("vars")
         for key in match["vars"].split("."):
             if not isinstance(found, dict) or key not in found:
-                raise ConfigError(f"{match[0]} is used, but vars has no {match['vars']!r}")
+                raise ConfigError(f"{match[0]:.80} is used, but the vars of {self._path} have no {match['vars']!r:.80}")
             found = found[key]
         return self.resolve(found)
 
@@ -252,5 +277,5 @@ def parse_variable(text: str, place: str) -> tuple[str, str]:
     """``NAME=value`` as a pair. Raises ConfigError, which names ``place``."""
     name, equals, value = text.partition("=")
     if not equals or not name.strip() or "\0" in text:
-        raise ConfigError(f"{place} is {text!r}, expected NAME=value")
+        raise ConfigError(f"{place} is {_short(text)}, expected NAME=value")
     return name.strip(), value.strip()

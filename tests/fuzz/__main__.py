@@ -58,7 +58,7 @@ def main():  # pragma: no cover - not every Python that the suite runs on has at
     atheris.Setup(
         libfuzzer_arguments(options),
         TARGETS[options.target],
-        **({} if options.target == "invocation" else {"custom_mutator": mutate_json}),
+        **({"custom_mutator": mutate_json} if options.target.startswith("parse_") else {}),
     )
     atheris.Fuzz()
 

@@ -150,7 +150,17 @@ VALID = "runtime: python3.9, handler: i.h"
         (props(f"{VALID}, environmentVariables: [a]"), {}, "expected a mapping"),
         (props(f"{VALID}, triggers: {{a: b}}"), {}, "expected a list"),
         (props(f"{VALID}, instanceLifecycleConfig: {{preStop: x}}"), {}, "preStop in"),
-        (props("runtime: '${vars.a.b}', handler: i.h"), {}, "${vars.a.b} is used, but vars has no 'a.b'"),
+        (props("runtime: '${vars.a.b}', handler: i.h"), {}, "${vars.a.b} is used, but the vars of "),
+        (props("runtime: python3.9, handler: i.h, timeout: 0x" + "f" * 5000), {}, "timeout in "),
+        (props('runtime: python3.9, handler: i.h, code: "a\\0"'), {}, "s.yaml"),
+        (props('runtime: python3.9, handler: i.h, environmentVariables: {"A=B": 1}'), {}, "'A=B' = '1' a variable"),
+        (
+            props('runtime: python3.9, handler: i.h, environmentVariables: {A: "\\ud800"}'),
+            {},
+            "no environment can hold",
+        ),
+        (props('runtime: python3.9, handler: i.h, functionName: "\\0"'), {}, "no environment can hold"),
+        ("resources: {1: {component: fc3, props: {}}, 2: {component: fc3, props: {}}}", {}, "--resource: 1, 2"),
         ("vars: {a: '${vars.a}'}\n" + props("runtime: '${vars.a}', handler: i.h"), {}, "refer to themselves"),
     ],
 )
