@@ -1,6 +1,6 @@
-"""A FastAPI app whose routes each use a pool of their own, which the lifespan has made.
+"""A FastAPI app that uses the pools its path names, such as ``/redis,httpx``, which the lifespan has made.
 
-``PEERS`` in the environment has the ports, as JSON: ``{"postgres": 5432, ...}``. A route whose peer is missing is, too.
+``PEERS`` in the environment has the ports, as JSON: ``{"postgres": 5432, ...}``. A pool whose peer is missing is, too.
 """
 
 from __future__ import annotations
@@ -72,9 +72,6 @@ async def lifespan(app):
         yield
 
 
-app = FastAPI(lifespan=lifespan)
-
-
 async def use_asyncpg(pool):
     return await pool.fetchval("SELECT 40 + 2")
 
@@ -114,6 +111,15 @@ USES = {
 }
 
 
-@app.get("/{name}")
-async def use(name: str):
-    return await USES[name](app.state.pools[name])
+def make_app():
+    """An app with pools of its own."""
+    app = FastAPI(lifespan=lifespan)
+
+    @app.get("/{names}")
+    async def use(names: str):
+        return [await USES[name](app.state.pools[name]) for name in names.split(",")]
+
+    return app
+
+
+app = make_app()
