@@ -23,7 +23,9 @@ installed is named and left out.
 Groups:
 
 - ``request``: a small JSON POST and an HTML GET, from the event's bytes to the result, with apps that do next to
-  nothing. ``own`` is what is left of a subject's median without parsing its event and calling the app.
+  nothing. The same request comes again and again, which is the best case for what is remembered of header names; in
+  WSGI also with a header whose value, or name, is new each time. ``own`` is what is left of a subject's median without
+  parsing its event and calling the app.
 - ``frameworks``: the same requests through Flask, Django and FastAPI. The floor is the framework's app called with a
   ready environ or scope, so ``own share`` is the adapter's part of a real request. FastAPI imports orjson where it is
   installed, and ``fc_adapter`` then parses events with it.

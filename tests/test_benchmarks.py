@@ -52,6 +52,7 @@ def test_the_report_says_what_it_was_made_on(done):
     [
         ("request", "JSON POST, WSGI", {"fc_adapter", "by hand", "floor: the app alone"}),
         ("request", "HTML GET, WSGI", {"fc_adapter", "by hand", "floor: json.loads of the event"}),
+        ("request", "HTML GET, WSGI", {"fc_adapter, new header value", "fc_adapter, new header name"}),
         ("request", "JSON POST, ASGI", {"fc_adapter, lifespan off", "fc_adapter, lifespan auto"}),
         ("request", "HTML GET, ASGI", {"a2wsgi by hand (no lifespan)", "floor: run_until_complete of nothing"}),
         ("cold", "WSGI", {"fc_adapter", "by hand"}),

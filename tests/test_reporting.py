@@ -67,7 +67,7 @@ def test_sentry_gets_no_more_than_behind_a_server(tmp_path, monkeypatch):
     monkeypatch.setenv("REPORTS", str(there))
     for app in (*WSGI, *ASGI):
         monkeypatch.setenv("REPORTED", app)
-        with serve([*(GUNICORN if app in WSGI else UVICORN), "tests.reporting:app"]) as port:
+        with serve([*(GUNICORN if app in WSGI else UVICORN), "tests.reporting:app"]) as [port]:
             through_socket(port, REQUEST)
         assert errors(here / app) == errors(there / app) == 1
         assert leaked(here / app) <= leaked(there / app)

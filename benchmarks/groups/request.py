@@ -23,10 +23,18 @@ from ..subjects.requests import (
     fc_event,
     read_answer,
     scope_of,
+    with_header,
 )
 
 COLUMNS = (SUBJECT, MICROSECONDS, SPREAD, OWN_MICROSECONDS, RATIO)
 FC_LOADS, AWS_LOADS = "floor: json.loads of the event", "floor: json.loads of the peers' event"
+# Requests in turn, each with one more header than the usual one: its value is new each time, or its name, too. The
+# adapter remembers fewer names than there are requests.
+VARIED = {
+    "new header value": lambda number: ("X-Request-Start", f"t={number:016}"),
+    "new header name": lambda number: (f"X-Only-{number}", f"t={number:016}"),
+}
+VARIATIONS = 3000
 APP, LOOP = "floor: the app alone", "floor: run_until_complete of nothing"
 
 
@@ -63,7 +71,16 @@ def _wsgi(request: Request, loop: asyncio.AbstractEventLoop) -> list[Subject]:
         return call_wsgi(wsgi_app, environ, request.body)
 
     floors = [*loads_of(request), Subject(APP, call, "fc_adapter")]
-    return [*bind_all((*handlers.WSGI, handlers.WITH_ORJSON), wsgi_app, request, call()), *floors]
+    subjects = bind_all((*handlers.WSGI, handlers.WITH_ORJSON), wsgi_app, request, call())
+    for title, header in VARIED.items():
+        requests = [with_header(request, *header(number)) for number in range(VARIATIONS)]
+        kinds = [kind._replace(name=f"{kind.name}, {title}", rival=_with(title, kind.rival)) for kind in handlers.WSGI]
+        subjects += bind_all(tuple(kinds), wsgi_app, request, call(), *requests)
+    return [*subjects, *floors]
+
+
+def _with(title: str, rival: str) -> str:
+    return rival and f"{rival}, {title}"
 
 
 def _asgi(request: Request, loop: asyncio.AbstractEventLoop) -> list[Subject]:
@@ -99,13 +116,16 @@ def loads_of(request: Request, rival: str = "fc_adapter") -> list[Subject]:
 
 
 def bind_all(
-    kinds: tuple[handlers.Kind, ...], app: Any, request: Request, expected: tuple[int, bytes]
+    kinds: tuple[handlers.Kind, ...], app: Any, request: Request, expected: tuple[int, bytes], *varied: Request
 ) -> list[Subject]:
-    """Subjects for those ``kinds`` that are installed, each of which has answered as ``expected``."""
+    """Subjects for those ``kinds`` that are installed, each of which has answered as ``expected``.
+
+    They serve ``request`` again and again, or those that are ``varied`` from it in turn.
+    """
     subjects = []
     for kind in kinds:
         if kind.is_available:
-            call = handlers.bind(kind, app, request)
+            call = handlers.bind(kind, app, *(varied or (request,)))
             check(kind.name, call, expected)
             subjects.append(Subject(kind.name, call, kind.rival, (AWS_LOADS if kind.is_peer else FC_LOADS, APP)))
     return subjects

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from importlib.util import find_spec
+from itertools import cycle
 from typing import Any, Callable, NamedTuple
 
 from .requests import CONTEXT, Request, aws_event, fc_event
@@ -113,11 +114,11 @@ ASGI_AUTO = (
 )
 
 
-def bind(kind: Kind, app: Any, request: Request) -> Callable[[], Any]:
-    """A function that serves ``request`` once, from the event's bytes to the result."""
+def bind(kind: Kind, app: Any, *requests: Request) -> Callable[[], Any]:
+    """A function that serves one request, from the event's bytes to the result: each of ``requests`` in turn."""
     handler = kind.make(app)
     if not kind.is_peer:
-        event = fc_event(request)
-        return lambda: handler(event, CONTEXT)
-    peer_event, loads = aws_event(request), json.loads
-    return lambda: handler(loads(peer_event), CONTEXT)
+        events = cycle(map(fc_event, requests))
+        return lambda: handler(next(events), CONTEXT)
+    peer_events, loads = cycle(map(aws_event, requests)), json.loads
+    return lambda: handler(loads(next(peer_events)), CONTEXT)

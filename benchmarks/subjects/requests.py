@@ -85,6 +85,11 @@ def upload(body: bytes, content_type: str) -> Request:
     return _post(body, content_type, f"POST of {len(body)} bytes")
 
 
+def with_header(request: Request, name: str, value: str) -> Request:
+    """``request`` with one more header."""
+    return request._replace(headers={**request.headers, name: value})
+
+
 def fc_event(request: Request) -> bytes:
     """The event of an HTTP trigger of Function Compute 3.0."""
     body, is_base64 = _event_body(request, empty_is_base64=True)

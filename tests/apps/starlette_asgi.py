@@ -363,6 +363,7 @@ CORS = Middleware(
 GZIP = Middleware(GZipMiddleware, minimum_size=100)
 SESSIONS = Middleware(TimelessSessions, https_only=True)
 TWO = [Middleware(Measure), Middleware(Refuse)]
+TRUSTED = Middleware(TrustedHostMiddleware, allowed_hosts=["example.com", "*.example.com"])
 
 app = Starlette(
     routes=[
@@ -374,9 +375,7 @@ app = Starlette(
         Mount("/two", routes=CONTENT, middleware=TWO),
         Mount("/sessions", routes=[Route("/visit", visit), *CONTENT], middleware=[SESSIONS]),
         Mount("/all", routes=[Route("/visit", visit), *CONTENT], middleware=[CORS, GZIP, SESSIONS, *TWO]),
-        Mount(
-            "/trusted", routes=CONTENT, middleware=[Middleware(TrustedHostMiddleware, ["example.com", "*.example.com"])]
-        ),
+        Mount("/trusted", routes=CONTENT, middleware=[TRUSTED]),
         Mount("/https", routes=CONTENT, middleware=[Middleware(HTTPSRedirectMiddleware)]),
         Mount("/files", StaticFiles(directory=FILES), name="files"),
         Mount("/site", StaticFiles(directory=FILES, html=True)),

@@ -62,25 +62,31 @@ def http(
 
 
 @contextmanager
-def serve(command: list[str]) -> Iterator[int]:
-    """Run a server, and give the port on which it listens. ``{fd}`` in ``command`` is its listening socket.
+def serve(*commands: list[str]) -> Iterator[list[int]]:
+    """Run a server for each of ``commands``, and give the ports on which they listen. ``{fd}`` is the listening socket.
 
-    The socket listens before the server runs, so that the first request waits for it instead of being refused; and
-    this process keeps none of it, so that a server that fails to start refuses instead of letting clients wait.
+    A socket listens before its server runs, so that the first request waits for it instead of being refused; and this
+    process keeps none of it, so that a server that fails to start refuses instead of letting clients wait.
     """
-    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
-        # Accepted connections inherit it. Uvicorn takes this socket for a Unix one, and would leave it unset.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        port, fd = listener.getsockname()[1], listener.fileno()
-        process = subprocess.Popen([part.replace("{fd}", str(fd)) for part in command], cwd=ROOT, pass_fds=(fd,))
+    ports, processes = [], []
     try:
-        yield port
+        for command in commands:
+            with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+                # Accepted connections inherit it. Uvicorn takes this socket for a Unix one, and would leave it unset.
+                listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                fd = listener.fileno()
+                arguments = [part.replace("{fd}", str(fd)) for part in command]
+                processes.append(subprocess.Popen(arguments, cwd=ROOT, pass_fds=(fd,)))
+                ports.append(listener.getsockname()[1])
+        yield ports
     finally:
-        process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=10)
-        process.kill()  # does nothing to a process that has ended
-        process.wait()
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=10)
+            process.kill()  # does nothing to a process that has ended
+            process.wait()
 
 
 def through_socket(port: int, request: HttpRequest) -> HttpResponse:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from .exchange import serve
 
@@ -27,7 +27,7 @@ UVICORN = [
 
 
 @contextmanager
-def serve_all(command: list[str], apps: Iterable[str]) -> Iterator[dict[str, int]]:
+def serve_all(command: list[str], apps: Sequence[str]) -> Iterator[dict[str, int]]:
     """Run a server for each of ``apps``, and give their ports."""
-    with ExitStack() as servers:
-        yield {app: servers.enter_context(serve([*command, f"tests.apps.{app}:app"])) for app in apps}
+    with serve(*([*command, f"tests.apps.{app}:app"] for app in apps)) as ports:
+        yield dict(zip(apps, ports))

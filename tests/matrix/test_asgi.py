@@ -165,7 +165,7 @@ def test_lifespan(monkeypatch, tmp_path):
     """One start and one end around all requests, with a state of which each request has a copy of its own."""
     requests = [http("GET", f"/{name}") for name in ("first", "%E7%AC%AC%E4%BA%8C")]
     monkeypatch.setenv("LIFE_LOG", str(tmp_path / "uvicorn"))
-    with serve([*UVICORN, "tests.apps.lifespan_asgi:app"]) as port:
+    with serve([*UVICORN, "tests.apps.lifespan_asgi:app"]) as [port]:
         theirs = [through_socket(port, request) for request in requests]
     monkeypatch.setenv("LIFE_LOG", str(tmp_path / "adapter"))
     handler = fc_adapter.wrap("tests.apps.lifespan_asgi:app", lifespan="on")
