@@ -54,8 +54,9 @@ async def app(scope, receive, send):
         body, headers = PNG, [(b"content-type", b"image/png")]
     if path == "/large":
         body = b"x" * 30_000_000
-    if path == "/slow":
-        await asyncio.sleep(1.5)
+    if path == "/wait":
+        while not os.path.exists("go"):
+            await asyncio.sleep(0.01)
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
     if path == "/background":
@@ -93,6 +94,7 @@ def servers(tmp_path_factory):
             directory = tmp_path_factory.mktemp("code")
             (directory / "index.py").write_text(SOURCE)
             server = stack.enter_context(Server(*arguments, cwd=directory, **options))
+            server.go = directory / "go"  # what a request to /wait waits for
             return server, Page(server.wait_for(r"the inspector shows each request on (http://\S+)")[1])
 
         yield start

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -64,16 +65,27 @@ def test_requests_show_as_they_come(open_page, server):
     assert page.locator("#announce").get_attribute("aria-live") == "polite"
 
 
+@contextlib.contextmanager
+def waiting(server):
+    """A request that runs until the end of the ``with`` block."""
+    thread = threading.Thread(target=server.get, args=("/wait",))
+    thread.start()
+    try:
+        yield
+    finally:
+        server.go.touch()
+        thread.join(PATIENCE)
+        server.go.unlink()
+
+
 def test_what_runs_shows_before_it_is_over(open_page, server):
     page = open_page()
-    thread = threading.Thread(target=server.get, args=("/slow",))
-    thread.start()
-    page.wait_for_selector(".row.is-running .row-ms:text('Running')")
-    page.locator(".row.is-running").first.click()
-    page.wait_for_selector(".station.response:has-text('Still running')")
+    with waiting(server):
+        page.wait_for_selector(".row.is-running .row-ms:text('Running')")
+        page.locator(".row.is-running").first.click()
+        page.wait_for_selector(".station.response:has-text('Still running')")
     page.wait_for_selector(".station.response .status.s2")
-    thread.join(PATIENCE)
-    assert page.locator(".row.is-running").count() == 0
+    page.wait_for_function("() => document.querySelectorAll('.row.is-running').length === 0")
 
 
 def test_cold_starts_and_failures_stand_out(open_page, servers):
@@ -215,11 +227,16 @@ def test_log_and_timeline(open_page, server):
     page = visit(open_page, answer)
     page.wait_for_selector(".log-line.l-platform:has-text('FC Invoke End')")
     assert "serving /background" in page.locator(".log").text_content()
-    legend = page.locator(".legend").text_content()
-    assert "handler" in legend
-    assert "background work" in legend
-    page.wait_for_selector(".legend:has-text('frozen since')")
+    page.wait_for_selector(".legend:has-text('handler'):has-text('background work'):has-text('frozen since')")
     server.get("/next")
+    page.wait_for_selector(".legend:has-text('then frozen for')")
+
+
+def test_freeze_that_a_slow_request_ends(open_page, server):
+    page = visit(open_page, server.get("/before"))
+    page.wait_for_selector(".legend:has-text('frozen since')")
+    with waiting(server):
+        page.wait_for_selector(".legend:not(:has-text('frozen since'))")
     page.wait_for_selector(".legend:has-text('then frozen for')")
 
 

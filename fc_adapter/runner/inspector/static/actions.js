@@ -32,7 +32,11 @@ export class Actions {
         ? button("saveEvent", event)
         : make(
             "a.button",
-            { href: `api/${path}/event${reveal || "?"}&save=1`, download: `event-${detail.id}.json`, "data-focus": "saveEvent" },
+            {
+              href: `api/${path}/event${reveal || "?"}&save=1`,
+              download: `event-${detail.id}.json`,
+              "data-focus": "saveEvent",
+            },
             text("saveEvent"),
           ),
     ];

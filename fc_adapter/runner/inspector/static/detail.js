@@ -24,11 +24,12 @@ export class Detail {
     this.version = null;
     this.reveal = false;
     this.isLocked = false;
+    this.seen = null;
     this.request = null;
     this.sections = {};
     live.listen((kinds) => {
       if (kinds.has("invocations")) this.update();
-      if (kinds.has("instances") && this.isFrozen()) this.load();
+      if (this.isOpenEnded() && this.surroundings() !== this.seen) this.load();
     });
   }
 
@@ -55,15 +56,27 @@ export class Detail {
     if (summary === undefined ? this.data === null && !this.request : summary.version !== this.version) this.load();
   }
 
-  /** Whether the invocation stands still now, which ends when its instance goes on. */
-  isFrozen() {
-    return this.data?.timeline?.some((span) => span.name === "freeze" && span.to === null);
+  /** Whether it is not known yet how long the instance was frozen after the invocation. */
+  isOpenEnded() {
+    const timeline = this.data?.timeline;
+    return Boolean(timeline) && !timeline.some((span) => span.name === "freeze" && span.to !== null);
+  }
+
+  /** What tells more of that: whether the instance is frozen now, and which of its invocations was over last. */
+  surroundings() {
+    const id = this.live.invocations.get(this.id)?.instance;
+    if (!id) return null;
+    const isFrozen = this.live.instances.some((each) => each.id === id && each.state === "frozen");
+    let last = 0;
+    for (const each of this.live.invocations.values()) if (each.instance === id) last = Math.max(last, each.number);
+    return `${isFrozen} ${last}`;
   }
 
   async load() {
     this.request?.abort();
     const request = (this.request = new AbortController());
     const id = this.id;
+    this.seen = this.surroundings();
     try {
       const path = `invocations/${encodeURIComponent(id)}${this.reveal ? "?reveal=1" : ""}`;
       const answer = await ask(path, { signal: request.signal });
