@@ -147,28 +147,28 @@ def is_reply(message, phase):
 
 
 def expected_failures(startup, shutdown, error, mode):
-    """What the startup's AppError begins with, or None, and whether the shutdown fails, for the app below."""
+    """What the AppErrors of the startup and the shutdown begin with, or None, for the app below."""
+    early_end = "the app's shutdown did not run, as its lifespan failed while the app was serving: "
     # An app that sends nothing at its startup goes on at once to what it has for its shutdown, and ends.
     ends_at_once = not startup
     first, *more = startup or shutdown or [None]
     raises = error is not None and not isinstance(error, asyncio.CancelledError)
     if not is_reply(first, "startup"):
         how = "raised" if startup or shutdown or raises else "returned"
-        return (f"the app {how} " if mode == "on" else None), False
+        return (f"the app {how} " if mode == "on" else None), None
     if first["type"].endswith("failed"):
-        return f"the app's startup failed: {first.get('message') or 'it gave no reason'}", False
+        return f"the app's startup failed: {first.get('message') or 'it gave no reason'}", None
     if ends_at_once or more:
-        return None, bool(more) or raises
-    if not shutdown:
-        return None, raises
-    first, *more = shutdown
-    return None, not is_reply(first, "shutdown") or first["type"].endswith("failed") or bool(more) or raises
+        return None, early_end if more or raises else None
+    first, *more = shutdown or [None]
+    fails = bool(shutdown) and (not is_reply(first, "shutdown") or first["type"].endswith("failed") or bool(more))
+    return None, "the app's shutdown failed: " if fails or raises else None
 
 
 @given(LIFESPAN_MESSAGES, LIFESPAN_MESSAGES, st.none() | errors(ERRORS), st.sampled_from(["auto", "on"]))
 def test_any_lifespan(startup, shutdown, error, mode):
     """A startup or shutdown that fails is an AppError; whatever it was like, the handler can be stopped."""
-    startup_failure, shutdown_fails = expected_failures(startup, shutdown, error, mode)
+    startup_failure, shutdown_failure = expected_failures(startup, shutdown, error, mode)
 
     async def app(scope, receive, send):
         if scope["type"] == "http":
@@ -191,8 +191,8 @@ def test_any_lifespan(startup, shutdown, error, mode):
         assert startup_failure is None or failure is not None
         assert failure is None or str(failure).startswith(startup_failure)
     failure = failure_of(handler.pre_stop)
-    assert shutdown_fails is (failure is not None)
-    assert failure is None or str(failure).startswith("the app's shutdown failed: ")
+    assert (failure is None) is (shutdown_failure is None)
+    assert failure is None or str(failure).startswith(shutdown_failure)
 
 
 def failure_of(function):
