@@ -33,10 +33,14 @@ ENDLESS = frozenset(
         "sse_starlette.sse._shutdown_watcher",
         # PyMongo 4.20, pymongo/periodic_executor.py: a client's server monitors and its cleaning up
         "pymongo.periodic_executor.AsyncPeriodicExecutor._run",
-        # MCP SDK 2.3 and 1.x, mcp/server/streamable_http_manager.py, streamable_http.py: a session until its DELETE
+        # MCP SDK 2.3, 1.30 and 1.20, mcp/server/streamable_http_manager.py, streamable_http.py, session.py and
+        # mcp/shared/session.py: a session until its DELETE
         "mcp.server.streamable_http_manager.StreamableHTTPSessionManager._serve_opening_request.<locals>.run_server",
         "mcp.server.streamable_http_manager.StreamableHTTPSessionManager._handle_stateful_request.<locals>.run_server",
+        "mcp.server.streamable_http_manager.StreamableHTTPSessionManager._serve_opening_request.<locals>.run_server."
+        "<locals>.end_when_idle",
         "mcp.server.streamable_http.StreamableHTTPServerTransport.connect.<locals>.message_router",
+        "mcp.server.session.ServerSession._receive_loop",
         "mcp.shared.session.BaseSession._receive_loop",
         # psycopg-pool 3.3, psycopg_pool/pool_async.py: a pool's workers and its scheduler
         "psycopg_pool.pool_async.AsyncConnectionPool.worker",
@@ -218,7 +222,8 @@ def is_known_endless(names: Names) -> bool:
 
 def describe(what: str, names: Names) -> str:
     """``Task-7 (asyncio.threads.to_thread: mysite.mail.send)``."""
-    return f"{what} ({': '.join(names)})" if names else what
+    code = ": ".join([name for name in names if not name.startswith("anyio.")] or names)
+    return f"{what} ({code})" if code and code != what else what
 
 
 # ---- the names of code -----------------------------------------------------------------------------------------------

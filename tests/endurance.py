@@ -81,6 +81,7 @@ def answer(path, body):
 
 
 def wsgi_app(environ, start_response):
+    threading.Thread(target=len, args=("",)).start()
     status, headers, body = answer(environ["PATH_INFO"], environ["wsgi.input"].read())
     start_response(f"{status} Whatever", headers)
     yield body
@@ -92,6 +93,8 @@ async def asgi_app(scope, receive, send):
             await receive()
             await send({"type": f"lifespan.{phase}.complete"})
         return
+    threading.Thread(target=len, args=("",)).start()
+    asyncio.ensure_future(asyncio.sleep(0))
     status, headers, body = answer(scope["path"], (await receive())["body"])
     if scope["path"] == "/background":
         asyncio.ensure_future(asyncio.sleep(0))

@@ -10,6 +10,7 @@ import socket
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -49,7 +50,8 @@ def test_sse_starlette():
         return EventSourceResponse(events())
 
     handler = fc_adapter.wrap(starlette_app(endpoint), background_timeout=LONG)
-    result, seconds = timed(handler, make_event())
+    with ThreadPoolExecutor(1) as executor:  # for each thread it has one watcher
+        result, seconds = executor.submit(timed, handler, make_event()).result()
     assert result["body"] == "data: 1\r\n\r\n"
     assert seconds < LONG / 10
     assert any("_shutdown_watcher" in task.get_coro().__qualname__ for task in handler._server._left_running)
