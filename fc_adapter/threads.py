@@ -110,8 +110,12 @@ def _find(threads: list[threading.Thread]) -> list[Work]:
         for item in _queued_items(executor):
             found[item] = Work(item, _name_item(item), f"{executor._thread_name_prefix} (in its queue)")
     frames = sys._current_frames()
+    del frames[threading.get_ident()]  # It would hold itself, and so the request, until a garbage collection.
     running: dict[Any, int] = {}
     for thread, executor in executors.items():
+        if thread is threading.current_thread():
+            running[executor] = running.get(executor, 0) + 1
+            continue
         frame = frames.get(thread.ident or 0)
         item = _running_item(thread, frame)
         if executor is not None:
@@ -126,7 +130,7 @@ def _find(threads: list[threading.Thread]) -> list[Work]:
                 found[item] = Work(item, _name_item(item), thread.name)
         elif not thread.daemon and thread is not threading.main_thread():
             found[thread] = Work(thread, _name_thread(thread) if item is None else _name_item(item), thread.name)
-    return [*found.values(), *[_waking(executor) for executor in running if _is_waking(executor, running[executor])]]
+    return [*found.values(), *[_waking(each) for each, count in running.items() if each and _is_waking(each, count)]]
 
 
 def _is_serving(frame: FrameType | None) -> bool:

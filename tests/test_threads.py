@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import multiprocessing
 import threading
 import time
+import weakref
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures import thread as futures
 from queue import SimpleQueue
@@ -297,6 +299,24 @@ def test_pre_stop_is_a_last_chance():
     threading.Timer(TICK, release.set).start()
     handler.pre_stop()
     assert done == [True]
+
+
+def test_request_is_freed_at_once(wrapped, endless):
+    class Large:
+        """Something that a request holds."""
+
+    threading.Thread(target=endless).start()
+    handler = wrapped(lambda: None)
+    handler(make_event())
+    gc.disable()
+    try:
+        large = Large()
+        held = weakref.ref(large)
+        handler(make_event(large=large))
+        del large
+        assert held() is None
+    finally:
+        gc.enable()
 
 
 # ---- detached --------------------------------------------------------------------------------------------------------
