@@ -17,7 +17,6 @@ from .exchange import Exchange
 from .invocation import Invocation, add_invocation, context_variable
 from .lifespan import Lifespan
 from .loop import PrivateLoop
-from .memo import remember
 from .messages import Request, Response
 from .tasks import describe_task, name_task, wait_for_work
 
@@ -207,7 +206,7 @@ def _answer_error(error: BaseException, exchange: Exchange, request_id: str) -> 
 
 def build_scope(request: Request) -> Scope:
     """The HTTP scope of ``request``, without what the server knows: ``state`` and where the app is mounted."""
-    method, raw_path, query_string, headers, _, scheme, http_version, client, server = request
+    method, raw_path, query_string, _, _, scheme, http_version, client, server = request
     # Error reporters show the first ten or so keys of a dict: what a request can keep secret comes after them.
     return {
         "type": "http",
@@ -222,12 +221,20 @@ def build_scope(request: Request) -> Scope:
         "path": raw_path if "%" not in raw_path else request.path_bytes.decode("utf-8", "replace"),
         "raw_path": raw_path.encode("ascii"),
         "query_string": query_string.encode("ascii"),
-        "headers": [(_HEADER_NAMES[name], value.encode("utf-8")) for name, value in headers],
+        "headers": _encode_headers(request),
     }
 
 
-def _header_name(name: str) -> bytes:
-    return name.lower().encode("utf-8")
-
-
-_HEADER_NAMES = remember(_header_name)
+def _encode_headers(request: Request) -> list[tuple[bytes, bytes]]:
+    if request.split is None:
+        # A lower() beyond ASCII makes other names of some: that of the Kelvin sign is a k.
+        return [
+            (name.lower().encode("ascii"), value.encode("utf-8")) for name, value in request.headers if name.isascii()
+        ]
+    names, values = request.split
+    fields = names.field_names
+    if fields is None:
+        text = names.text.lower().encode("ascii")
+        fields = text.split(b"\n") if text else [name.lower().encode("ascii") for name in names.names]
+        names.field_names = fields
+    return [(name, value.encode("utf-8")) for name, value in zip(fields, values)]

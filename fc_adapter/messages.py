@@ -11,7 +11,10 @@ from collections import namedtuple
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     # `typing` costs a cold start more than the rest of this package; type checkers alone see these two.
+    from collections.abc import Collection, Iterable
     from typing import NamedTuple
+
+    from .memo import HeaderNames
 
     Pairs = tuple[tuple[str, str], ...]
 
@@ -51,9 +54,12 @@ class Request(_RequestFields):
     - ``http_version`` (str): ``"1.1"``.
     - ``client`` (str): the peer's IP address, or ``""`` when it is unknown.
     - ``server`` (tuple of (str, int)): the host name and port that were addressed.
+
+    ``split`` is, for a usual request from an event, what is known of the names of its ``headers``, and their values in
+    the same order; None for any other.
     """
 
-    __slots__ = ()
+    split: tuple[HeaderNames, Collection[str]] | None = None
 
     @property
     def path_bytes(self) -> bytes:
@@ -90,3 +96,11 @@ def get_header(headers: Pairs, name: str) -> str | None:
         if key.lower() == name:
             return value
     return None
+
+
+def group_values(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """The values of each name, in their order."""
+    groups: dict[str, list[str]] = {}
+    for name, value in pairs:
+        groups.setdefault(name, []).append(value)
+    return groups

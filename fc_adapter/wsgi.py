@@ -10,7 +10,7 @@ from .contract.rules import decode_header
 from .errors import AppError, shorten
 from .invocation import ACTIVE_THREADS, STARTING_THREADS, add_invocation
 from .memo import remember
-from .messages import Request, Response
+from .messages import Request, Response, group_values
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from .background import Background
     from .invocation import Invocation
+    from .memo import HeaderNames
     from .messages import Pairs
     from .options import OtherEventHandler
 
@@ -109,7 +110,7 @@ def _collect(app: Application, environ: Environ, start_response: Callable[..., A
 
 def build_environ(request: Request, *, base_path: str = "") -> Environ:
     """The environ of ``request``. ``base_path`` is text in WSGI's sense: one character for each byte."""
-    method, raw_path, query_string, headers, body, scheme, http_version, client, (server_name, server_port) = request
+    method, raw_path, query_string, _, body, scheme, http_version, client, (server_name, server_port) = request
     path = raw_path if "%" not in raw_path else request.path_bytes.decode("latin-1")
     script_name, path_info = _split_path(path, base_path) if base_path else ("", path)
     uri = f"{raw_path}?{query_string}" if query_string else raw_path
@@ -134,21 +135,37 @@ def build_environ(request: Request, *, base_path: str = "") -> Environ:
         # Not of PEP 3333 either: Gunicorn and Werkzeug give apps these two, where %2F still differs from a slash.
         "RAW_URI": uri,
         "REQUEST_URI": uri,
-        **_build_header_keys(headers),
+        **_build_header_keys(request),
     }
 
 
-def _build_header_keys(headers: Pairs) -> dict[str, str]:
-    keys = {_ENVIRON_KEYS[name]: value for name, value in headers}
-    if len(keys) == len(headers) and "" not in keys and "".join(keys.values()).isascii():
-        return keys
-    keys.clear()
-    for name, value in headers:
-        key = _ENVIRON_KEYS[name]
-        if key:
-            text = _latin1(value)
-            keys[key] = f"{keys[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{text}" if key in keys else text
-    return keys
+def _build_header_keys(request: Request) -> dict[str, str]:
+    headers = request.headers
+    if request.split is not None:
+        names, values = request.split
+        keys = names.environ_keys
+        if keys is None:
+            keys = names.environ_keys = _environ_keys(names)
+        if len(keys) == len(headers) and "".join(values).isascii():
+            return dict(zip(keys, values))
+    grouped = group_values((_environ_key(name), _latin1(value)) for name, value in headers)
+    grouped.pop("", None)
+    return {key: ("; " if key == "HTTP_COOKIE" else ",").join(texts) for key, texts in grouped.items()}
+
+
+def _environ_keys(names: HeaderNames) -> list[str]:
+    """The keys for all ``names``, in one go; none, where some of them are alike or must not reach the app."""
+    text = names.text
+    if "_" in text:
+        return []
+    if text:
+        keys = f"HTTP_{text.upper()}".replace("-", "_").replace("\n", "\nHTTP_").split("\n")
+        for key in _UNPREFIXED:
+            if f"HTTP_{key}" in keys:
+                keys[keys.index(f"HTTP_{key}")] = key
+    else:
+        keys = [_environ_key(name) for name in names.names]
+    return keys if len(set(keys)) == len(keys) and "" not in keys else []
 
 
 def call(app: Application, environ: Environ) -> Response:
@@ -294,10 +311,10 @@ def _environ_key(name: str) -> str:
     if "_" in name or not name.isascii():
         return ""
     key = name.upper().replace("-", "_")
-    return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+    return key if key in _UNPREFIXED else f"HTTP_{key}"
 
 
-_ENVIRON_KEYS = remember(_environ_key)
+_UNPREFIXED = ("CONTENT_TYPE", "CONTENT_LENGTH")
 
 
 class _Errors:

@@ -9,7 +9,9 @@ import logging
 import subprocess
 import sys
 import threading
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pprint import pformat
 from types import SimpleNamespace
 
 import fastapi
@@ -17,7 +19,7 @@ import pytest
 from asgiref.sync import sync_to_async
 
 import fc_adapter
-from fc_adapter import RequestIdFilter, current_invocation, wrap
+from fc_adapter import Invocation, RequestIdFilter, current_invocation, wrap
 from tests.conftest import make_event
 
 CONTEXT = SimpleNamespace(request_id="1-context")
@@ -194,3 +196,43 @@ print(json.dumps(seen))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert json.loads(done.stdout) == [[], None, "1-a", None]
+
+
+@pytest.mark.parametrize(
+    "show", [repr, str, format, pformat, "{}".format, lambda value: json.dumps(value, default=repr)]
+)
+def test_event_in_the_environ_shows_nothing(show):
+    shown = []
+
+    def app(environ, start_response):
+        shown.append(show(environ["fc.event"]))
+        return answer(start_response)
+
+    wrap(app)(make_event(body="s3cr3t"), CONTEXT)
+    assert shown[0].strip('"') == "<fc_adapter event>"
+
+
+def test_event_in_the_environ_is_read_by_its_keys():
+    def app(environ, start_response):
+        event = environ["fc.event"]
+        assert event["rawPath"] == "/"
+        assert event.get("body") == "s3cr3t"
+        assert event.get("missing") is None
+        assert event.get("missing", 1) == 1
+        assert "headers" in event
+        assert "missing" not in event
+        with pytest.raises(KeyError, match="missing"):
+            event["missing"]
+        assert not isinstance(event, (Mapping, Sequence, Iterable))
+        for walk in (list, dict, vars, len):
+            with pytest.raises(TypeError):
+                walk(event)
+        return answer(start_response)
+
+    assert wrap(app, on_error="raise")(make_event(body="s3cr3t"), CONTEXT)["statusCode"] == 204
+
+
+def test_invocation_shows_its_id_alone():
+    invocation = Invocation(make_event(body="s3cr3t"), CONTEXT, "1-a")
+    assert repr(invocation) == pformat(invocation) == "<fc_adapter.Invocation '1-a'>"
+    assert not isinstance(invocation, (Mapping, Sequence, Iterable))

@@ -1,4 +1,22 @@
-from fc_adapter.memo import remember
+"""What is remembered of header names, and how little of it there can be."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import tracemalloc
+
+import pytest
+
+from fc_adapter import wrap
+from fc_adapter.memo import HeaderNames, HeaderSets, remember
+from tests.conftest import make_event
+
+USUAL = ["Host", "User-Agent", "Accept", "Accept-Encoding", "Cookie", "X-Forwarded-For", "X-Forwarded-Proto"]
+
+
+def name_sets():
+    return HeaderSets(lambda names: HeaderNames(names, "\n".join(names), ()) if names else None)
 
 
 def test_a_key_is_looked_up_once():
@@ -8,8 +26,85 @@ def test_a_key_is_looked_up_once():
     assert asked == ["a", "b"]
 
 
-def test_strangers_cannot_fill_it():
-    memory = remember(str)
-    for number in range(5000):
-        assert memory[number] == str(number)
-    assert len(memory) <= 1024
+def test_the_oldest_is_forgotten_and_no_other():
+    memory = remember(str.upper)
+    names = [f"x-{number}" for number in range(1000)]
+    assert [memory[name] for name in names] == [name.upper() for name in names]
+    assert [*memory] == names[-128:]
+
+
+def test_long_keys_are_not_remembered():
+    memory = remember(str.upper)
+    assert memory["x" * 101] == "X" * 101
+    assert not memory
+
+
+def test_a_set_of_names_is_looked_up_once():
+    sets = name_sets()
+    names = sets[("Host", "Accept")]
+    assert sets[("Host", "Accept")] is names
+    assert names.text == "Host\nAccept"
+    assert sets[()] is None
+
+
+def test_oldest_sets_are_forgotten():
+    sets = name_sets()
+    keys = [("Host", f"X-{number}") for number in range(1000)]
+    assert [sets[key].names for key in keys] == keys
+    assert [*sets] == keys[-128:]
+
+
+@pytest.mark.parametrize("names", [("X" * 1025,), tuple(map(str, range(65))), ()], ids=["long", "many", "none"])
+def test_sets_that_are_large_or_not_to_be_used_are_not_remembered(names):
+    sets = name_sets()
+    assert sets[names] is sets[names] is None or sets[names].names == names
+    assert not sets
+
+
+def strange_names(kind, number):
+    """The names of a request, which are others for each ``number``."""
+    letters = random.Random(number)
+    if kind == "many":
+        return ["".join(letters.choices("abcdefghij", k=6)) for _ in range(600)]
+    if kind == "strange":
+        return [*USUAL, *["X-" + "".join(letters.choices("abcdefghij", k=20)) for _ in range(20)]]
+    if kind == "long":
+        return ["".join(letters.choices("abcdefghij", k=600)) for _ in range(12)]
+    if kind == "huge":
+        return [*USUAL, f"{number:07000}"]
+    return [
+        *USUAL,
+        "".join(letter.upper() if number >> bit & 1 else letter for bit, letter in enumerate("x-abcdefghijkl")),
+    ]
+
+
+async def asgi(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": [(scope["headers"][-1][0][:60], b"")]})
+    await send({"type": "http.response.body"})
+
+
+def wsgi(environ, start_response):
+    start_response("200 OK", [(max(environ)[-60:], "")])
+    return []
+
+
+@pytest.mark.parametrize("app", [wsgi, asgi])
+def test_requests_with_any_header_names_leave_nothing_behind(app):
+    handler = wrap(app, **({"lifespan": "off"} if app is asgi else {}))
+
+    def call(kind, number):
+        assert handler(make_event(headers=dict.fromkeys(strange_names(kind, number), "v")))["statusCode"] == 200
+
+    kinds = ["many", "strange", "long", "huge", "spelled"]
+    for kind in kinds:
+        call(kind, 0)
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for number, kind in itertools.product(range(1, 300), kinds):
+            call(kind, number)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    handler.pre_stop()
+    assert after - before < 2_000_000

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+from traceback import walk_tb
 
 import pytest
 
+from fc_adapter import wrap
 from fc_adapter.contract.request import build_event
 from tests.matrix.exchange import as_gateway, http, serve, through_socket
 from tests.matrix.servers import GUNICORN, UVICORN
@@ -71,3 +75,191 @@ def test_sentry_gets_no_more_than_behind_a_server(tmp_path, monkeypatch):
             through_socket(port, REQUEST)
         assert errors(here / app) == errors(there / app) == 1
         assert leaked(here / app) <= leaked(there / app)
+
+
+# ---- the log record --------------------------------------------------------------------------------------------------
+
+
+def logged(app, caplog, **options):
+    """The traceback in the log record of the error of ``app``: pairs of a function's name and its variables."""
+    event = json.loads(json.dumps(build_event(as_gateway(REQUEST))))
+    handler = wrap(app, **options)
+    assert handler(event)["statusCode"] == 500
+    handler.pre_stop()
+    (record,) = caplog.records
+    return variables(record.exc_info[1])
+
+
+def variables(error):
+    """The functions in the tracebacks of ``error`` and of what caused it, innermost first, with their variables."""
+    found = []
+    while error is not None:
+        frames = [(frame.f_code.co_name, dict(frame.f_locals)) for frame, _ in walk_tb(error.__traceback__)]
+        found.append((type(error).__name__, frames))
+        error = error.__cause__ or error.__context__
+    return found
+
+
+def fail_wsgi(environ, start_response):
+    raise RuntimeError("out of stock")
+
+
+async def fail_asgi(scope, receive, send):
+    raise RuntimeError("out of stock")
+
+
+def exit_wsgi(environ, start_response):
+    raise GeneratorExit
+
+
+async def exit_asgi(scope, receive, send):
+    raise GeneratorExit
+
+
+def break_wsgi(environ, start_response):
+    start_response("200 OK", [("X\nY", "1")])
+    return []
+
+
+async def break_asgi(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200})
+
+
+def not_an_iterable(environ, start_response):
+    start_response("200 OK", [])
+    return 7
+
+
+def fail_in_close(environ, start_response):
+    class Body:
+        def __iter__(self):
+            raise RuntimeError("out of stock")
+
+        def close(self):
+            raise ValueError("closed")
+
+    return Body()
+
+
+ASGI_OPTIONS = {"lifespan": "off"}
+
+
+@pytest.mark.parametrize(
+    ("app", "options", "tracebacks"),
+    [
+        (fail_wsgi, {}, [("RuntimeError", ["fail_wsgi"])]),
+        (fail_asgi, ASGI_OPTIONS, [("RuntimeError", ["fail_asgi"])]),
+        (fail_asgi, {**ASGI_OPTIONS, "background_timeout": 0}, [("RuntimeError", ["fail_asgi"])]),
+    ],
+)
+def test_traceback_begins_in_the_app(app, options, tracebacks, caplog):
+    found = logged(app, caplog, **options)
+    assert [(kind, [name for name, _ in frames]) for kind, frames in found] == tracebacks
+
+
+def test_traceback_begins_in_the_app_inside_a_running_loop(caplog):
+    async def main():
+        return logged(fail_asgi, caplog, **ASGI_OPTIONS)
+
+    assert [[name for name, _ in frames] for _, frames in asyncio.run(main())] == [["fail_asgi"]]
+
+
+def test_traceback_begins_in_the_app_when_it_closes_its_response(caplog):
+    handler = wrap(fail_in_close)
+    assert handler(build_event(as_gateway(REQUEST)))["statusCode"] == 500
+    for record in caplog.records:
+        for _, frames in variables(record.exc_info[1]):
+            assert {name for name, _ in frames} <= {"__iter__", "close"}
+    assert len(caplog.records) == 2
+
+
+@pytest.mark.parametrize("app", [exit_wsgi, exit_asgi, break_wsgi, break_asgi, not_an_iterable])
+def test_traceback_without_the_app_has_no_variables(app, caplog):
+    found = logged(app, caplog, **(ASGI_OPTIONS if "asgi" in app.__name__ else {}))
+    assert found[0][0] == "AppError"
+    assert any(frames for _, frames in found)
+    for _, frames in found:
+        assert [name for name, values in frames if values and name != app.__name__] == []
+
+
+@pytest.mark.parametrize("on_error", ["respond", "raise"])
+def test_error_that_is_raised_again(on_error, caplog):
+    error = RuntimeError("out of stock")
+
+    def app(environ, start_response):
+        raise error
+
+    with suppress(RuntimeError):
+        wrap(app, on_error=on_error)(build_event(as_gateway(REQUEST)))
+    caplog.clear()
+    ((_, frames),) = logged(app, caplog)
+    assert {name for name, values in frames if values} <= {"app", "test_error_that_is_raised_again"}
+
+
+# ---- Django's page and mail ------------------------------------------------------------------------------------------
+
+SITE = """
+import io, sys
+from django.conf import settings
+from django.core import mail
+from django.http import HttpResponse
+from django.urls import path
+from django.views.decorators.debug import sensitive_post_parameters
+import fc_adapter
+
+@sensitive_post_parameters("card")
+def order(request):
+    assert request.POST["card"] == "s3cr3t-body"
+    raise RuntimeError("out of stock")
+
+DEBUG = sys.argv[1] == "page"
+settings.configure(
+    DEBUG=DEBUG, ALLOWED_HOSTS=["*"], ROOT_URLCONF=(path("order", order),), SECRET_KEY="under test",
+    ADMINS=[("admin", "admin@example.com")], EMAIL_BACKEND="django.core.mail.backends.locmem.EmailBackend",
+    DEFAULT_EXCEPTION_REPORTER_FILTER="django.views.debug.SafeExceptionReporterFilter",
+    LOGGING={
+        "version": 1,
+        "handlers": {"mail": {"class": "django.utils.log.AdminEmailHandler", "include_html": True, "level": "ERROR"}},
+        "loggers": {"django": {"handlers": ["mail"]}},
+    },
+)
+import django
+django.setup()
+if sys.argv[2] == "wsgi":
+    from django.core.wsgi import get_wsgi_application as get_application
+else:
+    from django.core.asgi import get_asgi_application as get_application
+mail.outbox = []
+result = fc_adapter.wrap(get_application())(sys.stdin.buffer.read())
+assert result["statusCode"] == 500, result
+if DEBUG:
+    print(result["body"])
+else:
+    (message,) = mail.outbox
+    print(message.subject, message.body, message.alternatives)
+"""
+
+
+@pytest.mark.parametrize("interface", ["wsgi", "asgi"])
+@pytest.mark.parametrize("what", ["page", "mail"])
+def test_pages_and_mails_of_django(what, interface):
+    form = REQUEST._replace(
+        target="/order",
+        headers=(
+            *[header for header in REQUEST.headers if header[0] not in ("Content-Type", "Content-Length")],
+            ("Content-Type", b"application/x-www-form-urlencoded"),
+        ),
+        body=f"card={SECRETS['body']}".encode(),
+    )
+    event = json.dumps(build_event(as_gateway(form), request_id="1-a")).encode()
+    command = [sys.executable, "-c", SITE, what, interface]
+    printed = subprocess.run(
+        command, input=event, cwd=ROOT, timeout=60, check=True, capture_output=True
+    ).stdout.decode()
+    assert "out of stock" in printed
+    assert "RuntimeError" in printed
+    # In its debug mode Django shows POST as it is, and the view's own lines.
+    hidden = {"cookie", "authorization"} | ({"body"} if what == "mail" else set())
+    assert [name for name in hidden if SECRETS[name] in printed.replace('== "s3cr3t-body"', "")] == []
+    if interface == "wsgi":
+        assert "fc_adapter event" in printed

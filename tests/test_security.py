@@ -8,6 +8,7 @@ import gzip
 import os
 import re
 from pathlib import Path
+from time import process_time
 from types import SimpleNamespace
 
 import pytest
@@ -15,7 +16,6 @@ import pytest
 from fc_adapter import EventError, wrap
 from fc_adapter.contract.request import load_event, parse_event
 from fc_adapter.contract.response import parse_result
-from fc_adapter.memo import remember
 from tests.conftest import dump, make_event
 
 ROOT = Path(__file__).parent.parent
@@ -231,10 +231,32 @@ def test_doubled_keys_of_json_are_the_last():
     assert load_event(event)["rawPath"] == "/second"
 
 
-def test_names_that_strangers_choose_are_forgotten():
-    square = remember(lambda number: number * number)
-    assert [square[number] for number in range(3000)] == [number * number for number in range(3000)]
-    assert len(square) <= 1024
+def joining_time(count):
+    """Seconds of processor time for ``count`` headers of one name, in a request and in a response."""
+    headers = {spell("abcdefghijklmnop", number): "v" for number in range(count)}
+    event = make_event(headers=headers)
+    began = process_time()
+    assert len(see_wsgi(event)["HTTP_ABCDEFGHIJKLMNOP"]) == 2 * count - 1
+    assert len(answer([("Vary", "v")] * count)["headers"]["Vary"]) == 3 * count - 2
+    return process_time() - began
+
+
+def spell(name, number):
+    """``name`` with the letters in upper case that the bits of ``number`` say."""
+    return "".join([letter.upper() if number >> bit & 1 else letter for bit, letter in enumerate(name)])
+
+
+def test_joining_headers_takes_time_in_proportion():
+    # Sixteen times as many: 256 times as long, if each were joined to what is there.
+    assert min(joining_time(32_000) for _ in range(3)) < 80 * min(joining_time(2000) for _ in range(5))
+
+
+def test_names_beyond_ascii_reach_no_app():
+    headers = {"Coo\u212aie": "admin=1", "Co\u0131": "x", "Cookie": "a=b", "X-\uff21": "x"}
+    event = make_event(headers=headers)
+    assert see_asgi(event)["headers"] == [(b"cookie", b"a=b")]
+    environ = see_wsgi(event)
+    assert [(key, value) for key, value in environ.items() if key.startswith("HTTP_")] == [("HTTP_COOKIE", "a=b")]
 
 
 # ---- paths -----------------------------------------------------------------------------------------------------------

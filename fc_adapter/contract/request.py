@@ -15,7 +15,7 @@ import json
 from sys import modules
 
 from ..errors import EventError, shorten
-from ..messages import Request, get_header
+from ..messages import Request, get_header, group_values
 from .fields import check_unicode, describe, get_boolean, get_mapping, get_text, malformed
 from .query import parse_query_string, read_query
 from .rules import (
@@ -113,9 +113,13 @@ def parse_loaded(event: Event, *, split_query: SplitQuery = ()) -> Request:
         parameters = get_mapping(event, "queryParameters")
     method, raw_path, protocol, client, domain = texts
     body = _parse_body(event)
-    pairs, host, forwarded_proto = (read_ascii_headers if is_usual else read_headers)(headers, len(body))
+    split = None
+    if is_usual:
+        pairs, host, forwarded_proto, split = read_ascii_headers(headers, len(body))
+    else:
+        pairs, host, forwarded_proto = read_headers(headers, len(body))
     scheme = forwarded_proto if forwarded_proto in ("http", "https") else "https"
-    return Request(
+    request = Request(
         method,
         wire_path(raw_path, encoded=True),
         read_query(parameters, split_query),
@@ -126,6 +130,9 @@ def parse_loaded(event: Event, *, split_query: SplitQuery = ()) -> Request:
         client,
         server_address(domain, host, scheme),
     )
+    if split is not None:
+        request.split = split
+    return request
 
 
 def _read_texts(event: Event) -> tuple[str, str, str, str, str]:
@@ -220,10 +227,7 @@ def _build_headers(request: Request) -> dict[str, str]:
 
 def _join(pairs: Pairs | list[tuple[str, str]]) -> dict[str, str]:
     """Documented: repeated names are joined with ``,`` in headers and in queries alike."""
-    joined: dict[str, str] = {}
-    for name, value in pairs:
-        joined[name] = f"{joined[name]},{value}" if name in joined else value
-    return joined
+    return {name: ",".join(values) for name, values in group_values(pairs).items()}
 
 
 # ---- body ------------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ import json
 
 from ..errors import AppError
 from ..memo import remember
-from ..messages import Response
+from ..messages import Response, group_values
 from .rules import (
     DEFAULT_CONTENT_TYPE,
     HOP_BY_HOP_HEADERS,
@@ -58,6 +58,7 @@ def build_result(response: Response, *, method: str = "GET", text_types: Collect
     status, pairs, body = response
     headers: dict[str, str] = {}
     spelling: dict[str, str] = {}
+    repeats: list[tuple[str, str]] = []
     cookies = 0
     length: str | None = None
     for name, value in pairs:
@@ -66,7 +67,7 @@ def build_result(response: Response, *, method: str = "GET", text_types: Collect
             raise AppError(f"the app sent CR, LF or NUL in the value of the header {name[:80]!r}: {value[:80]!r}")
         value = value.strip(" \t")  # RFC 9110 section 5.5: no part of the value
         if key in spelling:
-            headers[spelling[key]] += f", {value}"
+            repeats.append((spelling[key], value))
         elif key == "set-cookie":
             headers[_cookie_name(cookies)] = value
             cookies += 1
@@ -77,6 +78,8 @@ def build_result(response: Response, *, method: str = "GET", text_types: Collect
             spelling[key] = name = "Content-Type" if key == "content-type" else name
             headers[name] = value
 
+    for name, values in group_values(repeats).items() if repeats else ():
+        headers[name] = ", ".join([headers[name], *values])
     kind, is_text = _KINDS[headers.get("Content-Type", "")]
     if body and not kind:
         # The platform would claim JSON.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import EventError
-from ..memo import remember
+from ..memo import HeaderNames, HeaderSets
 from ..messages import Request
 from .fields import are_ascii, check_pair, malformed
 from .query import build_query_string, parse_query_string
@@ -64,40 +64,58 @@ def read_request(
     )
 
 
-def read_ascii_headers(headers: dict[str, str], body_length: int) -> tuple[Pairs, str, str]:
-    """``read_headers`` for values that are ASCII, as nearly all are: then most need no change."""
-    names = _SPECIAL_NAMES[tuple(headers)]
+def read_ascii_headers(
+    headers: dict[str, str], body_length: int
+) -> tuple[Pairs, str, str, tuple[HeaderNames, Collection[str]] | None]:
+    """``read_headers`` for values that are ASCII, as nearly all are: then most need no change.
+
+    Returns ``Request.split``, too, which is None where the names need the full check.
+    """
+    names = _HEADER_SETS[tuple(headers)]
     if names is None:
-        return read_headers(headers, body_length)
-    host_name, length_name, proto_name = names
+        return *read_headers(headers, body_length), None
+    host_name, length_name, proto_name = names.special
     host = headers.get(host_name, "")
     if "," in host:
         host = _single_host(host)
         headers = {**headers, host_name: host}
     length = str(body_length)
     if headers.get(length_name, "0") != length:
+        is_new = length_name not in headers
         headers = {**headers, length_name: length}
-    return tuple(headers.items()), host, headers.get(proto_name, "").lower()
+        if is_new:
+            names = _HEADER_SETS[tuple(headers)]
+    split = (names, headers.values()) if names is not None else None
+    return tuple(headers.items()), host, headers.get(proto_name, "").lower(), split
 
 
-def _special_names(names: tuple[str, ...]) -> tuple[str, str, str] | None:
+def _read_names(names: tuple[str, ...]) -> HeaderNames | None:
     """How Host, Content-Length and X-Forwarded-Proto are spelled among ``names``, or would be.
 
-    None when that is not all there is to be looked at. Clients send the same names again and again.
+    None when that is not all there is to be looked at.
     """
     if not are_ascii(names) or has_breaks("".join(names)):
         return None
-    spelling = {name.lower(): name for name in names}
-    if len(spelling) < len(names) or "transfer-encoding" in spelling:
+    text = "\n".join([name for name in names if len(name) <= _LONGEST_SPECIAL])
+    lower = f"\n{text.lower()}\n"
+    if "\ntransfer-encoding\n" in lower:
         return None
-    return (
-        spelling.get("host", "Host"),
-        spelling.get("content-length", "Content-Length"),
-        spelling.get("x-forwarded-proto", "X-Forwarded-Proto"),
-    )
+    special = []
+    for name in ("Host", "Content-Length", "X-Forwarded-Proto"):
+        line = f"\n{name.lower()}\n"
+        start = lower.find(line)
+        if start >= 0:
+            if lower.find(line, start + 1) >= 0:
+                return None
+            name = text[start : start + len(name)]
+        special.append(name)
+    return HeaderNames(names, "\n".join(names), tuple(special))
 
 
-_SPECIAL_NAMES = remember(_special_names)
+_LONGEST_SPECIAL = len("X-Forwarded-Proto")
+
+
+_HEADER_SETS = HeaderSets(_read_names)
 
 
 def read_headers(headers: Event, body_length: int) -> tuple[Pairs, str, str]:
