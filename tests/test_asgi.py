@@ -872,17 +872,17 @@ def test_eight_threads_at_once():
     assert answers == [True] * 80
 
 
-class CountingPolicy(asyncio.DefaultEventLoopPolicy):
-    """A policy of the user's own, as uvloop's is."""
-
-    made = 0
-
-    def new_event_loop(self):
-        self.made += 1
-        return super().new_event_loop()
-
-
+@pytest.mark.filterwarnings("ignore:'?asyncio:DeprecationWarning")  # policies go with Python 3.16
 def test_event_loop_policy_is_honoured():
+    class CountingPolicy(asyncio.DefaultEventLoopPolicy):
+        """A policy of the user's own, as uvloop's is."""
+
+        made = 0
+
+        def new_event_loop(self):
+            self.made += 1
+            return super().new_event_loop()
+
     policy = CountingPolicy()
     asyncio.set_event_loop_policy(policy)
     try:

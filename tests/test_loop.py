@@ -6,6 +6,7 @@ import ast
 import asyncio
 import contextvars
 import gc
+import inspect
 import os
 import signal
 import socket
@@ -13,12 +14,17 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
+from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import anyio
 import pytest
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
@@ -548,3 +554,246 @@ begun.wait()
     assert done.stderr == (
         "the process ends while a thread is still serving a request: the app's shutdown cannot run\n"
     )
+
+
+# ---- asyncio's eager tasks -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks are new in Python 3.12")
+def test_eager_task_factory_of_the_lifespan():
+    """No task group works unless anyio recognises it; each task belongs to the request that started it."""
+    done = []
+
+    async def later(name):
+        await asyncio.sleep(0.01)
+        done.append(name)
+
+    async def at_once():
+        done.append("at once")
+
+    @asynccontextmanager
+    async def lifespan(app):
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+        async with anyio.create_task_group() as group:
+            yield {"group": group}
+
+    async def page(request):
+        async with anyio.create_task_group() as group:
+            group.start_soon(later, "in a group of the request")
+        request.state.group.start_soon(later, "in a group of the lifespan")
+        tasks = asyncio.ensure_future(later("a task")), asyncio.ensure_future(at_once())
+        assert tasks[1].done()
+        return JSONResponse(done)
+
+    class PassOn(BaseHTTPMiddleware):
+        async def dispatch(self, request, call_next):
+            return await call_next(request)
+
+    app = Starlette(routes=[Route("/", page)], lifespan=lifespan, middleware=[Middleware(PassOn)])
+    handler = wrap(app, on_error="raise")
+    for _ in range(2):
+        done.clear()
+        assert handler(make_event())["body"] == '["in a group of the request","at once"]'
+        assert sorted(done[2:]) == ["a task", "in a group of the lifespan"]
+    handler.pre_stop()
+
+
+def test_task_factory_of_the_app_shows_through():
+    """What libraries ask of the loop's task factory, they are told of the app's own."""
+    seen = []
+
+    def factory(loop, coro, **options):
+        return asyncio.Task(coro, loop=loop, **options)
+
+    factory.purpose = "tracing"
+
+    async def app(scope, receive, send):
+        loop = asyncio.get_running_loop()
+        if scope["path"] == "/none":
+            seen.append(hasattr(loop.get_task_factory(), "__code__"))
+        else:
+            if not seen[1:]:
+                loop.set_task_factory(factory)
+            seen.append((loop.get_task_factory().purpose, loop.get_task_factory().__code__ is factory.__code__))
+        await answer(send)
+
+    handler = wrap(app, lifespan="off", on_error="raise")
+    for path in ("/none", "/set", "/"):
+        handler(make_event(raw_path=path))
+    assert seen == [False, ("tracing", True), ("tracing", True)]
+    handler.pre_stop()
+
+
+# ---- the end of an instance ------------------------------------------------------------------------------------------
+
+
+def left_running_app(ended):
+    async def work(seconds):
+        try:
+            await asyncio.sleep(seconds)
+            ended.append("done")
+        except asyncio.CancelledError:
+            ended.append("cancelled")
+
+    async def app(scope, receive, send):
+        if scope["type"] == "lifespan":
+            await receive()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            ended.append("shutdown")
+            await send({"type": "lifespan.shutdown.complete"})
+        else:
+            asyncio.ensure_future(work(float(scope["path"][1:])))
+            await answer(send)
+
+    return app
+
+
+@pytest.mark.parametrize(
+    ("path", "background_timeout", "log"),
+    [
+        ("/0.3", 60, ["done", "shutdown"]),
+        ("/600", 0.05, ["shutdown", "cancelled"]),
+        ("/0.3", 0, ["shutdown", "cancelled"]),
+    ],
+)
+def test_what_was_left_running_has_its_time_before_the_shutdown(path, background_timeout, log, caplog):
+    ended = []
+    handler = wrap(left_running_app(ended), background_timeout=background_timeout)
+    # The function's own timeout leaves no time for the task.
+    handler(make_event(raw_path=path), SimpleNamespace(request_id="1-a", function=SimpleNamespace(timeout=0.5)))
+    caplog.clear()
+    handler.pre_stop()
+    assert ended == log
+    warnings = [record.getMessage() for record in caplog.records]
+    assert ["tasks are cancelled after a last 0.05 s" in warning for warning in warnings] == [True] * (path == "/600")
+
+
+def test_work_left_behind_by_a_loop_that_was_closed_is_not_waited_for(caplog):
+    handler = wrap(left_running_app([]), lifespan="off", background_timeout=0.05)
+    handler(make_event(raw_path="/600"))
+    handler._server._loop._loop.close()
+    handler(make_event(raw_path="/0"))
+    caplog.clear()
+    handler.pre_stop()
+    assert not [record for record in caplog.records if record.name == "fc_adapter"]
+    handler._server._left_running.clear()
+    gc.collect()  # asyncio complains of the task: here, and not in another test
+
+
+def test_what_was_left_running_has_less_time_at_the_end_of_the_process():
+    program = f"""
+import asyncio
+import fc_adapter
+{inspect.getsource(answer)}
+{inspect.getsource(left_running_app)}
+import atexit
+ended = []
+atexit.register(lambda: print(ended))
+handler = fc_adapter.wrap(left_running_app(ended), background_timeout=600)
+class Context:
+    request_id = "1-a"
+    class function:
+        timeout = 0.5
+for path in ("/0.2", "/600"):
+    handler({{"rawPath": path, "requestContext": {{"http": {{"method": "GET"}}}}}}, Context)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.stdout, done.returncode) == ("['done', 'shutdown', 'cancelled']\n", 0)
+    assert "these tasks are cancelled after a last 1 s" in done.stderr
+
+
+# ---- asyncio's objects that were made at import, on Python 3.9 -------------------------------------------------------
+
+AT_IMPORT = """
+import asyncio
+import fc_adapter
+
+lock, queue, limit = asyncio.Lock(), asyncio.Queue(), asyncio.Semaphore(1)
+received = []
+
+async def work():
+    while True:
+        received.append(await queue.get())
+        queue.task_done()
+
+async def hold(primitive):
+    async with primitive:
+        await asyncio.sleep(0.01)
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await receive()
+        task = asyncio.ensure_future(work())
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        task.cancel()
+    else:
+        await asyncio.gather(*[hold(primitive) for primitive in (lock, lock, limit, limit)])
+        queue.put_nowait(scope["path"])
+        await queue.join()
+        await send({"type": "http.response.start", "status": 200})
+        await send({"type": "http.response.body"})
+
+first, second = fc_adapter.wrap(app, on_error="raise"), fc_adapter.wrap(app, on_error="raise")
+event = {"rawPath": "/", "requestContext": {"http": {"method": "GET"}}}
+for _ in range(3):
+    first(event)
+first.pre_stop()
+print(len(received))
+"""
+
+
+def test_asyncio_objects_made_at_import():
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", AT_IMPORT], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("3\n", "", 0)
+
+
+@pytest.fixture
+def current_loop(monkeypatch):
+    """What `asyncio.get_event_loop()` made at import, as on Python 3.9."""
+    monkeypatch.setattr(loop_module, "_PRIMITIVES_BIND_WHEN_MADE", True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of event loop policies, from Python 3.14 on
+        before = loop_module._loop_of_imports()
+        loop = asyncio.SelectorEventLoop()
+        asyncio.set_event_loop(loop)
+        yield loop
+        asyncio.set_event_loop(before)
+    loop.close()
+
+
+def loop_of(handler):
+    handler(make_event())
+    return handler._server._loop._loop
+
+
+async def minimal(scope, receive, send):
+    await answer(send)
+
+
+def test_the_first_handler_has_the_loop_of_the_imports(current_loop, caplog):
+    first, second = wrap(minimal, lifespan="off"), wrap(minimal, lifespan="off")
+    assert loop_of(first) is current_loop
+    assert not caplog.records
+    assert loop_of(second) is not current_loop
+    first.pre_stop()
+    assert current_loop.is_closed()
+    assert loop_of(first) is not current_loop
+    messages = [record.getMessage() for record in caplog.records]
+    assert ["create them in the app's lifespan" in message for message in messages] == [True, True]
+    first.pre_stop()
+    second.pre_stop()
+
+
+def test_a_loop_of_the_imports_that_somebody_else_runs_is_left_alone(current_loop):
+    handler = wrap(minimal, lifespan="off")
+
+    async def main():
+        return loop_of(handler)
+
+    assert current_loop.run_until_complete(main()) is not current_loop
+    handler.pre_stop()
+    assert not current_loop.is_closed()
