@@ -113,7 +113,9 @@ class PrivateLoop:
             raise RuntimeError("the handler was called by its own app, for which it would wait for ever")
 
     def _run(self, main: Main, needs_root: bool = True) -> None:
-        loop = self._open_loop()
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            loop = self._open_loop()
         hooks = sys.get_asyncgen_hooks()
         errors: list[BaseException] = []
         main_coroutine = _collect_error(main, errors, loop)
@@ -122,8 +124,8 @@ class PrivateLoop:
             # Not by the loop's task factory, which is for the app's tasks.
             task = asyncio.Task(main_coroutine, loop=loop)
             if self._steps_by_hand and _is_idle_but_for_one(loop):
-                _step(loop, main_coroutine)
-            if not (task.done() and is_quiet(loop)):
+                _step(loop, main_coroutine, hooks)
+            if getattr(loop, "_ready", True) or not task.done():
                 if needs_root:
                     self._keep_root(loop)
                 _run_until_done(loop, task)
@@ -143,10 +145,7 @@ class PrivateLoop:
             raise errors.pop()
 
     def _open_loop(self) -> asyncio.AbstractEventLoop:
-        loop = self._loop
-        if loop is not None and not loop.is_closed():
-            return loop
-        if loop is not None:
+        if self._loop is not None:
             _logger.warning("the app has closed its event loop: created a new loop; the app's startup runs again")
             self._loop = None
             self._release_workers()
@@ -179,7 +178,7 @@ class PrivateLoop:
 
 async def _collect_error(main: Main, errors: list[BaseException], loop: asyncio.AbstractEventLoop) -> None:
     try:
-        if not is_quiet(loop):
+        if getattr(loop, "_ready", True):  # not is_quiet(loop), without the call
             await _look_around(loop)
         await main()
     except (SystemExit, KeyboardInterrupt):
@@ -265,13 +264,12 @@ def _is_nothing_due(loop: Any) -> bool:
     return not loop._timer_cancelled_count and bool(loop._scheduled[0].when() > loop.time())
 
 
-def _step(loop: Any, coroutine: Coroutine[Any, Any, None]) -> None:
-    """Make the call that waits in ``loop``, which begins ``coroutine``, as if the loop ran.
+def _step(loop: Any, coroutine: Coroutine[Any, Any, None], hooks: Any) -> None:
+    """Make the call that waits in ``loop``, which begins ``coroutine``, as if the loop ran; then put ``hooks`` back.
 
     A signal handler may raise anywhere in here. What was set is taken back all the same, by the second ``_leave`` if it
     raises in the first, and the call stays in the queue unless it was made.
     """
-    hooks = sys.get_asyncgen_hooks()
     handle = loop._ready[0]
     try:
         try:

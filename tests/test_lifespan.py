@@ -449,6 +449,7 @@ import fc_adapter
 
 async def app(scope, receive, send):
     if scope["type"] == "lifespan":
+        asyncio.get_running_loop().slow_callback_duration = 60  # asyncio complains of a busy machine with -X dev
         await receive()
         await send({"type": "lifespan.startup.complete"})
         await receive()

@@ -503,7 +503,7 @@ def page(request):
 
 app = Starlette(routes=[Route("/start", start), Route("/", page)], lifespan=lifespan)
 handler = fc_adapter.wrap(app, lifespan={lifespan!r}, background_timeout=0)
-for path in ["/start"] + ["/"] * 20:
+for path in ["/start"] + ["/"] * 5:
     handler({{"rawPath": path, "requestContext": {{"http": {{"method": "GET"}}}}}})
 {after}
 """

@@ -116,18 +116,24 @@ def loads_of(request: Request, rival: str = "fc_adapter") -> list[Subject]:
 
 
 def bind_all(
-    kinds: tuple[handlers.Kind, ...], app: Any, request: Request, expected: tuple[int, bytes], *varied: Request
+    kinds: tuple[handlers.Kind, ...],
+    app: Any,
+    request: Request,
+    expected: tuple[int, bytes],
+    *varied: Request,
+    floor: str = APP,
 ) -> list[Subject]:
     """Subjects for those ``kinds`` that are installed, each of which has answered as ``expected``.
 
-    They serve ``request`` again and again, or those that are ``varied`` from it in turn.
+    They serve ``request`` again and again, or those that are ``varied`` from it in turn. ``floor`` is the name of the
+    subject that is the app alone.
     """
     subjects = []
     for kind in kinds:
         if kind.is_available:
             call = handlers.bind(kind, app, *(varied or (request,)))
             check(kind.name, call, expected)
-            subjects.append(Subject(kind.name, call, kind.rival, (AWS_LOADS if kind.is_peer else FC_LOADS, APP)))
+            subjects.append(Subject(kind.name, call, kind.rival, (AWS_LOADS if kind.is_peer else FC_LOADS, floor)))
     return subjects
 
 

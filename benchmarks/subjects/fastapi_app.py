@@ -26,3 +26,15 @@ async def page(name: str):
     response = HTMLResponse(PAGE)
     response.set_cookie("seen", "2", httponly=True)
     return response
+
+
+@app.post("/def/items")
+def create_in_thread(item: Item):
+    return {"ok": True, "count": item.count + 1}
+
+
+@app.get("/def/pages/{name}")
+def page_in_thread(name: str):
+    response = HTMLResponse(PAGE)
+    response.set_cookie("seen", "2", httponly=True)
+    return response
