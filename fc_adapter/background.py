@@ -128,7 +128,7 @@ class Background:
         return min(self.timeout, max(began + timeout - reserve - time.monotonic(), 0.0))
 
     def begin(self) -> frozenset[Any] | None:
-        """The threads and the work of executors that run when a request begins; None for this thread alone."""
+        """The threads and the work of executors that run now; None for this thread alone."""
         if len(ACTIVE_THREADS) == 1:
             return None
         from . import threads

@@ -11,7 +11,7 @@ from typing import Any, Callable
 from .background import RESERVE, Background
 from .errors import DeadlineError
 from .exchange import Exchange
-from .invocation import Invocation, function_timeout
+from .invocation import ACTIVE_THREADS, Invocation, function_timeout
 from .lifespan import Lifespan
 from .loop import is_quiet
 from .tasks import RequestTasks, describe_task, format_stack, name_task, take_exception, wait_for_work
@@ -81,7 +81,7 @@ class Cycle:
             await lifespan.startup()
         self._scope["state"] = lifespan.state.copy()
         self._tasks.begin()
-        before = self._background.begin()
+        before = None if len(ACTIVE_THREADS) == 1 else self._background.begin()
         try:
             await self._app(self._scope, exchange.receive, exchange.send)
         except (asyncio.CancelledError, GeneratorExit, SystemExit, KeyboardInterrupt):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from io import BytesIO
 from time import monotonic
 
@@ -57,7 +58,8 @@ class Server:
         add_invocation(environ, invocation)
         base_path, environ["PATH_INFO"] = _split_path(environ.get("PATH_INFO", ""), self._base_path)
         environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + base_path
-        return self._serve(invocation, _collect, self._app, environ, start_response)
+        collect = partial(_collect, start_response)
+        return self._serve(invocation, collect, self._app, environ)
 
     def call_other(self, function: OtherEventHandler, invocation: Invocation) -> Any:
         """Call ``on_other_event`` and return its result. Raises what it raises, and AppError."""
@@ -71,23 +73,24 @@ class Server:
         if self._background is not None:
             self._background.wait_for_left()
 
-    def _serve(self, invocation: Invocation, function: Callable[..., T], *arguments: Any) -> T:
-        """Call ``function``, and wait for the threads that it has started.
+    def _serve(self, invocation: Invocation, function: Callable[[Any, Any], T], first: Any, second: Any) -> T:
+        """Call ``function(first, second)``, and wait for the threads that it has started.
 
         Raises what it raises, which is an Exception or an exit: the runtime knows nothing else.
         """
         began = monotonic()
         before = None if len(ACTIVE_THREADS) == 1 else self._get_background().begin()
         try:
-            result = function(*arguments)
+            result = function(first, second)
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as error:
-            self._get_background().wait(before, began, invocation)
+            if before is not None or len(ACTIVE_THREADS) != 1 or STARTING_THREADS:
+                self._get_background().wait(before, began, invocation)
             if isinstance(error, Exception):
                 raise
             raise AppError(f"the app let {type(error).__name__} out") from error
-        if before is not None or len(ACTIVE_THREADS) != 1 or STARTING_THREADS:
+        if len(ACTIVE_THREADS) != 1 or STARTING_THREADS or before is not None:
             self._get_background().wait(before, began, invocation)
         return result
 
@@ -100,7 +103,7 @@ class Server:
         return self._background
 
 
-def _collect(app: Application, environ: Environ, start_response: Callable[..., Any]) -> list[bytes]:
+def _collect(start_response: Callable[..., Any], app: Application, environ: Environ) -> list[bytes]:
     iterable = app(environ, start_response)
     try:
         return list(iterable)
