@@ -44,7 +44,7 @@ from fc_adapter.runner.worker import main
 main()
 """
 
-_ROUNDS = 20  # how often the processes of an instance are looked for, as long as there are new ones
+_ROUNDS = 100  # how often the processes of an instance are looked for, as long as there may be others
 _INTERVAL = 0.05  # seconds between two looks at an instance that is busy
 _PATIENCE = 1.0  # seconds that a process has for its exit
 
@@ -164,8 +164,7 @@ class Instance:
             return self._reply(frame)
         self._start_seconds = time.perf_counter() - began
         self.vitals.handler_kind = frame.fields.get("handler", "plain")
-        if _IS_KEPT:
-            self._worker = frame.fields.get("pid")
+        self._worker = frame.fields.get("pid") if _IS_KEPT else None
         self._stand_still()
         return None
 
@@ -216,14 +215,14 @@ class Instance:
             self.vitals.end()
             self._kill_all()
             self._is_reaped = True
-        _kill_members(self.id)
         self._outgoing.put(None)
         # A process that could not be found may hold the pipes open; their threads then stay until that ends, too.
         for thread in self._threads:
             thread.join(_PATIENCE / 4)
 
     def _kill_all(self) -> None:
-        if _IS_KEPT:  # The keeper ends the others first, or there is nobody who could find them.
+        if _IS_KEPT:  # pragma: no branch - other systems have none
+            # It ends the others first, or there is nobody who could find them.
             for number in (signal.SIGCONT, signal.SIGTERM):
                 self._process.send_signal(number)
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -276,9 +275,9 @@ class Instance:
             try:
                 frame = self._frames.get(timeout=max(0.0, min(_INTERVAL, end - time.monotonic())))
             except queue.Empty:
-                # What it has started may hold the pipe open.
+                # What it has started may hold the pipe open, where there is no keeper.
                 frame = None
-                if not has_ended:
+                if not has_ended:  # pragma: no branch
                     message = self._excess(end, timeout)
                     continue
             if frame is None:
@@ -353,9 +352,9 @@ class Instance:
                     os.killpg(self._process.pid, getattr(signal, name))
                 return
             reached: set[int] = set()
-            for _ in range(_ROUNDS):
+            for _ in range(_ROUNDS):  # pragma: no branch - there are enough for whatever was tried
                 missing = set(self._members.find()) - reached
-                if not missing:
+                if not missing and self._members.is_certain:
                     return
                 for pid in missing:
                     with contextlib.suppress(OSError):
@@ -408,23 +407,3 @@ def _is_reply(frame: Frame, token: str) -> bool:
 
 
 _LINE_BYTES = 64 * 1024  # what is longer is not held until its end comes
-
-
-def _kill_members(instance_id: str) -> None:
-    """End what an instance's function has started and what has left its group, such as a daemon.
-
-    Linux keeps the environment with which each process began, and the platform's variables are in it.
-    """
-    mark = f"FC_INSTANCE_ID={instance_id}".encode("ascii")
-    for pid in _all_processes():
-        with contextlib.suppress(OSError):  # it is another user's, or gone
-            if mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
-                os.kill(pid, signal.SIGKILL)
-
-
-def _all_processes() -> list[int]:
-    """Their ids, as far as the system tells."""
-    try:
-        return [int(name) for name in os.listdir("/proc") if name.isdecimal()]
-    except OSError:
-        return []

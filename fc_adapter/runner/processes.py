@@ -8,7 +8,11 @@ import threading
 
 
 class Descendants:
-    """The processes below ``root``, which itself is not one of them. May be used from several threads."""
+    """The processes below ``root``, which itself is not one of them. May be used from several threads.
+
+    ``is_certain`` tells whether the last look missed none: nothing ended while it was looked at. What ended may have
+    started another, whose id is higher; ids are listed in ascending order, so at least one link of a chain is seen.
+    """
 
     def __init__(self, root: int) -> None:
         self._root = root
@@ -16,12 +20,13 @@ class Descendants:
         self._found: set[int] = set()
         self._others: set[int] = set()
         self._newest = 0
+        self.is_certain = False
 
     def find(self) -> list[int]:
         """Their ids. The system is looked through only if there is a process, or a thread, since the last time."""
         with self._lock:
             newest = _newest_process()
-            if newest != self._newest or newest == 0:
+            if newest != self._newest or newest == 0 or not self.is_certain:
                 if newest < self._newest:
                     self._others.clear()  # Ids are given anew.
                 self._look()
@@ -32,6 +37,7 @@ class Descendants:
         everything = {int(name) for name in os.listdir("/proc") if name.isdecimal()}
         self._others &= everything
         parents = {pid: parent for pid in everything - self._others for _, parent in read_stat(pid)}
+        self.is_certain = len(parents) == len(everything - self._others)
         found: set[int] = set()
         level = {self._root}
         while level:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import ipaddress
 import re
 import socket
 import threading
@@ -99,7 +100,9 @@ class _BadRequestError(Exception):
 _REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~\w-]+ ([!-~\x80-\xff]+) HTTP/1\.[01]\r\n")
 _HEADER_LINE = re.compile(rb"([!#$%&'*+.^_`|~\w-]+):([^\x00-\x08\x0a-\x1f\x7f]*)\r\n")
 # RFC 3986 section 3.2. Host is empty where the client's URL has no host.
-_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[\w.~!$&'()*+,;=%-]+|(?!:))(?::([0-9]{0,5}))?", re.ASCII)
+_HOST = re.compile(
+    r"(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|[\w.~!$&'()*+,;=%-]+|(?!:))(?::(?P<port>[0-9]{0,5}))?", re.ASCII
+)
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(;[^\x00-\x08\x0a-\x1f\x7f]*)?\r\n")
 _HEAD_BYTES = 64 * 1024  # What is larger is not even read.
 
@@ -204,7 +207,7 @@ class _RequestHandler(QuietRequestHandler):
                 http_version=self.request_version.partition("/")[2],
                 client=self.client_address[0],
             )
-        except ValueError as error:
+        except ValueError as error:  # pragma: no cover - what it refuses has been refused before, as far as is known
             raise _BadRequestError(str(error)) from error
 
     def _is_client_there(self) -> bool:
@@ -282,9 +285,16 @@ class _RequestHandler(QuietRequestHandler):
         self.wfile.write(head if self.command == "HEAD" else head + response.body)
 
 
+def _is_address(text: str) -> bool:
+    try:
+        return ipaddress.IPv6Address(text) is not None
+    except ValueError:
+        return False
+
+
 def _check_host(what: str, host: str) -> None:
     match = _HOST.fullmatch(host)
-    if match is None or int(match[1] or 0) > 65535:
+    if match is None or int(match["port"] or 0) > 65535 or not _is_address(match["address"] or "::"):
         raise _BadRequestError(f"{what} must be a name or address, and a port up to 65535 if any, got {host[:40]!r}")
 
 

@@ -10,9 +10,12 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from fc_adapter.runner.function import Function
+from fc_adapter.runner.in_process import LocalInstance
 from tests.runner.serving import PATIENCE, SOURCE, children, is_running, wait_until
 
 
@@ -161,3 +164,16 @@ def test_result_larger_than_any_request_is_noted_once(serve):
         "note: this result has 33 MB. The platform takes requests of up to 32 MB and does not say how large a result "
         "may be: try it there"
     ]
+
+
+def test_ctrl_c_in_this_process_is_the_users():
+    def handler(event, context):
+        raise KeyboardInterrupt
+
+    instance = LocalInstance(Function(handler=handler), log=lambda *line: None)
+    assert instance.start() is None
+    with pytest.raises(KeyboardInterrupt):
+        instance.invoke(b"{}", "1-a")
+    with ThreadPoolExecutor() as executor:
+        assert executor.submit(instance.invoke, b"{}", "1-b").result().kind == "error"
+    instance.kill()

@@ -170,6 +170,7 @@ CHUNKED = b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
         (b"GET file:///etc/passwd HTTP/1.1\r\n\r\n", "target must be a path"),
         (b"GET https://h/ HTTP/1.1\r\nHost: h\r\n\r\n", "target must be a path or an http URL"),
         (b"GET http://[x HTTP/1.1\r\nHost: h\r\n\r\n", "the host of the target must be a name or address"),
+        (b"GET http://[1:2]/ HTTP/1.1\r\nHost: h\r\n\r\n", "the host of the target must be a name or address"),
         (b"GET http://h:65536/ HTTP/1.1\r\nHost: h\r\n\r\n", "a port up to 65535 if any, got 'h:65536'"),
         (b"GET http:///p HTTP/1.1\r\nHost: h\r\n\r\n", "a URL without a host"),
         (b"GET http://h/ HTTP/1.1\r\n\r\n", "there must be one Host, got 0"),

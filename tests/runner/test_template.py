@@ -151,6 +151,7 @@ VALID = "runtime: python3.9, handler: i.h"
         (props(f"{VALID}, triggers: {{a: b}}"), {}, "expected a list"),
         (props(f"{VALID}, instanceLifecycleConfig: {{preStop: x}}"), {}, "preStop in"),
         (props("runtime: '${vars.a.b}', handler: i.h"), {}, "${vars.a.b} is used, but the vars of "),
+        ("", {}, "has no resources"),
         (props("runtime: python3.9, handler: i.h, timeout: 0x" + "f" * 5000), {}, "timeout in "),
         (props('runtime: python3.9, handler: i.h, code: "a\\0"'), {}, "s.yaml"),
         (props('runtime: python3.9, handler: i.h, environmentVariables: {"A=B": 1}'), {}, "'A=B' = '1' a variable"),

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
+import types
 
 import pytest
 
@@ -186,6 +187,15 @@ def test_what_is_written_in_part_is_written_to_its_end():
     with Console(io.TextIOWrapper(io.BufferedWriter(raw), "utf-8")) as console:
         console.say("0123456789")
     assert raw.writes == [b"012", b"345", b"678", b"9\n"]
+
+
+def test_stream_that_does_not_block():
+    raw = Raw()
+    full = [True, True]
+    raw.write = lambda data: None if full and full.pop() else Raw.write(raw, data)
+    with Console(types.SimpleNamespace(buffer=raw, encoding="utf-8", errors="strict", isatty=lambda: False)) as console:
+        console.say("in the end")
+    assert raw.writes == [b"in the end\n"]
 
 
 def test_stream_without_bytes():
