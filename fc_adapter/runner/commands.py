@@ -91,6 +91,13 @@ def _serve(options: argparse.Namespace, console: Console) -> int:
             return 1
         for note in _notes(options, function):
             console.say(f"note: {note}")
+        if options.reload:
+
+            def renew(changed: list[str]) -> None:
+                console.say(f"changed: {', '.join(changed[:5])}; the next request runs on a new instance")
+                platform.pool.renew()
+
+            watcher = watch(function.handler.directory, renew)
         platform.start()
         console.say(
             f"{function.label} ({_version(function.runtime)}, {function.memory} MB, {function.timeout:g} s) "
@@ -100,13 +107,6 @@ def _serve(options: argparse.Namespace, console: Console) -> int:
             _serve_inspector(inspector, options, platform, function, console)
         if options.check is not None:
             return _check(platform.url, options.check, console)
-        if options.reload:
-
-            def renew(changed: list[str]) -> None:
-                console.say(f"changed: {', '.join(changed[:5])}; the next request runs on a new instance")
-                platform.pool.renew()
-
-            watcher = watch(function.handler.directory, renew)
         while True:
             time.sleep(0.1)  # A signal that another thread gets does not end a sleep.
     except KeyboardInterrupt:
