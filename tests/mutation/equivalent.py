@@ -39,9 +39,3 @@ for _method in _METHODS:
     EQUIVALENT["contract/request.py", "", _usual(_METHODS), _fewer] = (
         "its events are read the exact way, which gives the same"
     )
-for _name in ("host", "x-forwarded-proto"):
-    _default = "-".join([part.capitalize() for part in _name.split("-")])
-    _line = f'spelling.get("{_name}", "{_default}"),'
-    EQUIVALENT["contract/wire.py", "_special_names", _line, f'spelling.get("{_name}"),'] = (
-        "looked up among headers that do not have it"
-    )
