@@ -60,7 +60,10 @@ def main(arguments=None):
     preload()
     with tempfile.TemporaryDirectory(prefix="fc_adapter_mutation_") as directory:
         trees = Trees(root, Path(directory).resolve(), options.processes)
-        print(f"The {len(trees.files)} files of fast tests pass in {trees.seconds:.0f} s. Survivors:", flush=True)
+        print(f"The {len(trees.files)} files of fast tests take {trees.seconds:.0f} s.", flush=True)
+        for test in sorted(trees.failed):
+            print(f"Left out, since it fails without a mutant: {test}", flush=True)
+        print("Survivors:", flush=True)
         run_mutants(trees, tested, note)
     killed = len(tested) - len(survivors)
     score = 100 * killed / max(len(tested), 1)

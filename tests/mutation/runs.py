@@ -159,6 +159,7 @@ class _Recorder:  # pragma: no cover - see above
         self._tree = tree
         self._durations = defaultdict(float)
         self._imports = {}
+        self._failed = set()
         self._coverage = coverage.Coverage(
             data_file=str(report) + ".coverage", config_file=False, source=[str(tree / "fc_adapter")]
         )
@@ -172,14 +173,11 @@ class _Recorder:  # pragma: no cover - see above
 
     def pytest_runtest_logstart(self, nodeid):
         self._coverage.switch_context(nodeid)
-        for name, module in list(sys.modules.items()):
-            if name.startswith("fc_adapter."):
-                for value in vars(module).values():
-                    if isinstance(value, dict) and type(value) is not dict:
-                        value.clear()  # what earlier tests have made it remember
 
     def pytest_runtest_logreport(self, report):
         self._durations[report.nodeid] += report.duration
+        if report.failed:
+            self._failed.add(report.nodeid)
 
     def write(self):
         self._coverage.stop()
@@ -189,26 +187,30 @@ class _Recorder:  # pragma: no cover - see above
         for path in data.measured_files():
             module = Path(path).relative_to(self._tree / "fc_adapter").as_posix()
             for line, contexts in data.contexts_by_lineno(path).items():
-                lines[module, line].update(context for context in contexts if context)
-        self._report.write_bytes(pickle.dumps((dict(self._durations), self._imports, dict(lines))))
+                lines[module, line].update(set(contexts) - {""} - self._failed)
+        durations = {test: seconds for test, seconds in self._durations.items() if test not in self._failed}
+        self._report.write_bytes(pickle.dumps((durations, self._imports, dict(lines), self._failed)))
 
 
 class Trees:
-    """As many copies of the project as mutants are tested at a time, and what its tests do without a mutant."""
+    """As many copies of the project as mutants are tested at a time, and what its tests do without a mutant.
 
-    def __init__(self, root, directory, count, limit=600):
+    ``failed`` (set of str) are tests that fail without one, and are left out.
+    """
+
+    def __init__(self, root, directory, count, limit=1200):
         self.files = fast_test_files(root)
         first = directory / "0"
         copy_tree(root, first)
         report = directory / "report"
         began = time.monotonic()
         process = Process(first, self.files, limit=limit, report=report)
-        while (passed := process.poll()) is None:
+        while process.poll() is None:
             time.sleep(0.05)
         self.seconds = time.monotonic() - began
-        if not passed:
-            raise RuntimeError(f"the tests fail without a mutant:\n{(first / 'output').read_text()[-4000:]}")
-        self._durations, self._imports, self._lines = pickle.loads(report.read_bytes())
+        if not report.exists():
+            raise RuntimeError(f"the tests do not run:\n{(first / 'output').read_text()[-4000:]}")
+        self._durations, self._imports, self._lines, self.failed = pickle.loads(report.read_bytes())
         # They run what they test in a process of its own, if they run it at all.
         self._elsewhere = set(self._durations).difference(*self._lines.values())
         self.free = [first]

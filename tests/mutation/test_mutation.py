@@ -147,12 +147,14 @@ def test_what_lives_is_shown(tmp_path):
     test = "from fc_adapter import TABLE\nfrom fc_adapter.numbers import is_positive\n\n\n"
     test += "def test_sign():\n    assert is_positive(1)\n    assert not is_positive(-1)\n\n\n"
     test += "def test_table():\n    assert TABLE['a'] == 1\n    assert 'b' in TABLE\n"
+    test += "\n\ndef test_fails():\n    assert False\n"
     (tmp_path / "tests" / "test_numbers.py").write_text(test)
     ended = run("--root", str(tmp_path), "--sample", "0", "--seed", "1", "--min-score", "95")
     output = ended.stdout
     assert "9 mutants with the seed 1; 0 are equivalent" in output
     assert "numbers.py:2 is_positive\n    - return number > 0\n    + return number >= 0\n" in output
     assert "__init__.py:1\n    - TABLE = {'a': 1, 'b': 2}\n    + TABLE = {'a': 1, 'b': 3}\n" in output
+    assert "Left out, since it fails without a mutant: tests/test_numbers.py::test_fails\n" in output
     assert "7 of 9 killed, 77.8 %, seed 1, in " in output
     assert ended.returncode == 1
     assert Path(tmp_path, "fc_adapter", "numbers.py").read_text().endswith("number > 0\n")
