@@ -16,6 +16,7 @@ from .options import (
     parse_split_query,
     parse_text_types,
 )
+from .report import answer, answer_error  # not when it is needed: without descriptors nothing can be imported
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -180,14 +181,10 @@ class Handler:
             except Exception as error:
                 if self._raise_errors:
                     raise
-                from .report import answer_error
-
                 return build_result(answer_error(error, invocation.request_id), method=request.method)
         except EventError as error:
             if self._raise_errors:
                 raise
-            from .report import answer
-
             return build_result(answer(error, invocation.request_id, 400, f"Bad Request: {error}"))
         finally:
             self._leave(mark)
@@ -210,8 +207,6 @@ class Handler:
         except Exception as error:
             if self._raise_errors:
                 raise
-            from .report import answer_error
-
             status, headers, body = answer_error(error, invocation.request_id)
             start_response(f"{status} {body.decode()}", list(headers), (type(error), error, error.__traceback__))
             return [body]
