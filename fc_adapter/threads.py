@@ -103,6 +103,9 @@ def detach(before: frozenset[Any]) -> None:
 
 def _find(threads: list[threading.Thread]) -> list[Work]:
     """The background work of these threads."""
+    threads = [thread for thread in threads if not _is_idle_by_nature(thread)]
+    if not threads:
+        return []
     executors = {thread: _executor_of(thread) for thread in threads}
     # The queues before the frames: an item that is taken in between is seen twice, and not missed.
     found = {}
@@ -131,6 +134,14 @@ def _find(threads: list[threading.Thread]) -> list[Work]:
         elif not thread.daemon and thread is not threading.main_thread():
             found[thread] = Work(thread, _name_thread(thread) if item is None else _name_item(item), thread.name)
     return [*found.values(), *[_waking(each) for each, count in running.items() if each and _is_waking(each, count)]]
+
+
+def _is_idle_by_nature(thread: threading.Thread) -> bool:
+    """Whether no look at a thread is needed: the main one, and AnyIO's workers, whose calls are awaited by tasks.
+
+    Most instances have only these, and the workers live as long as the instance.
+    """
+    return thread is threading.main_thread() or type(thread).__module__ == "anyio._backends._asyncio"
 
 
 def _is_serving(frame: FrameType | None) -> bool:
