@@ -600,6 +600,7 @@ def test_page_without_the_token_says_what_to_do(open_page, server, inspector, lo
     page.wait_for_selector(f"#connection.is-lost:text-is('{state}')")
     assert "secret-path" not in page.content()
     assert page.locator(".row").count() == 0
+    assert page.locator("#compose-button:visible, #instances-button:visible").count() == 0
     page.goto(inspector.url)
     page.wait_for_selector(f"#row-{id_of(answer)}")
     assert page.locator(".locked").count() == 0

@@ -2,7 +2,8 @@
 
 - ``invariants``: what holds for each Request, Response, result and error, whatever the input was.
 - ``scripts``: apps that send what they are told, in any order, and what their clients must get.
-- ``choices``: events, values and scripts read out of bytes.
+- ``choices``: events, values and scripts read out of bytes; ``exchanges``: whole exchanges, and what must hold where
+  they are shown or kept.
 - ``targets``: the functions that a fuzzer calls; ``test_corpus.py`` calls them with each file of ``tests/data/corpus``.
 - ``mutator``: changes to JSON that leave it JSON.
 - ``__main__``: ``python -m tests.fuzz``, the coverage-guided fuzzer.

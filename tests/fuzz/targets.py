@@ -23,6 +23,7 @@ from fc_adapter.runner.template import read_env_file, read_template
 from fc_adapter.runner.terminal import printable
 from tests.contract.test_round_trip import as_the_client_gets_it, received
 from tests.fuzz.choices import Choices
+from tests.fuzz.exchanges import check_inspector, check_record
 from tests.fuzz.invariants import check_event_error, check_request, check_response, check_result
 from tests.fuzz.scripts import check_invocation
 
@@ -115,4 +116,16 @@ def check_function(function):
     assert all(type(text) is str for text in (function.name, function.region, function.label, *function.methods))
 
 
-TARGETS = {target.__name__: target for target in (parse_event, parse_result, invocation, frames, templates)}
+def inspector(data):
+    """``data`` (bytes) as an exchange that the inspector is asked about: what ``check_inspector`` says."""
+    check_inspector(Choices(data))
+
+
+def records(data):
+    """``data`` (bytes) as an exchange to keep, or as a file to read: what ``check_record`` says."""
+    check_record(Choices(data))
+
+
+TARGETS = {
+    target.__name__: target for target in (parse_event, parse_result, invocation, frames, templates, inspector, records)
+}

@@ -441,6 +441,38 @@ def test_whatever_a_function_returns(name):
         assert next(messages(subject, client))["invocations"][0]["id"] == entry.request_id
 
 
+def test_whatever_a_function_writes_into_the_pipe():
+    with inspected(echo) as subject:
+        client = AuthorizedClient(subject.app)
+        exchange = subject.send("POST", "/", [], b"x").exchange
+        forged = [
+            {"report": {"status": 200, "headers": [], "size": 1, "background": 1e308}},
+            {"report": {"status": 200, "headers": [["A", "\ud800"]], "size": 1, "background": None}},
+            {"report": {"status": 200, "headers": [[1]], "size": "x", "background": None}},
+            {"report": ["status"]},
+            {"kind": "error", "data": b"[" * 100_000, "traceback": "\0\ud800"},
+            {"kind": "error", "data": b'{"errorMessage": "a\\u0000b\\ud800", "errorType": null}'},
+            {"kind": "error", "data": b'{"errorMessage": [1], "errorType": {}, "stackTrace": [[[]]]}'},
+        ]
+        for number, fields in enumerate(forged):
+            subject.history.begin(exchange.request, f"1-{number}")
+            reply = exchange.reply._replace(**fields)
+            subject.history.end(exchange._replace(request_id=f"1-{number}", reply=reply))
+            for path in READERS[:5]:
+                answer = client.get(f"/api/invocations/1-{number}{path}")
+                assert answer.status_code == 200, (fields, path)
+                assert "Infinity" not in answer.text
+                if path == "/test":
+                    compile(answer.text, "test.py", "exec")
+
+
+def test_malformed_request_cannot_be_sent_again(subject, client):
+    subject.platform.gateway.refuse("no", "GET", "", "127.0.0.1")
+    entry = subject.last()
+    assert act(client, f"/api/invocations/{entry.request_id}/again").json == {"error": "malformed"}
+    assert client.get(f"/api/invocations/{entry.request_id}/curl").json == {"error": "malformed"}
+
+
 def test_snippets_that_cannot_be_had(subject, client):
     entry = subject.send("TRACE")
     answer = client.get(f"/api/invocations/{entry.request_id}/event")

@@ -93,11 +93,12 @@ class Masker:
         if len(self._forms) <= _FEW and not any(form in text for form in self._forms):
             return found
         automaton = self._automaton
+        steps, longest = automaton.steps, automaton.longest
         state = 0
         for end, character in enumerate(text, 1):
-            state = automaton.step(state, character)
-            if automaton.longest[state]:
-                start = end - automaton.longest[state]
+            state = steps[state].get(character) or (automaton.step(state, character) if state else 0)
+            if longest[state]:
+                start = end - longest[state]
                 while found and found[-1][1] > start:
                     start = min(start, found.pop()[0])
                 found.append((start, end))
@@ -111,35 +112,35 @@ class Masker:
 class _Automaton:
     """Finds any of many words, reading each character once (Aho and Corasick, "Efficient string matching", 1975).
 
-    A state is a beginning of a word, and 0 the empty one. ``longest[state]`` is the length of the longest word with
-    which the state ends, or 0.
+    A state is a beginning of a word, and 0 the empty one. ``steps[state]`` has those that are one character longer,
+    ``longest[state]`` is the length of the longest word with which the state ends, or 0.
     """
 
     def __init__(self, words: Iterable[str]) -> None:
-        self._steps: list[dict[str, int]] = [{}]
+        self.steps: list[dict[str, int]] = [{}]
         self.longest = [0]
         for word in words:
             state = 0
             for character in word:
-                state = self._steps[state].setdefault(character, len(self._steps))
-                if state == len(self._steps):
-                    self._steps.append({})
+                state = self.steps[state].setdefault(character, len(self.steps))
+                if state == len(self.steps):
+                    self.steps.append({})
                     self.longest.append(0)
             self.longest[state] = len(word)
         # For each state the longest one with which it ends, other than itself.
-        self._ends = [0] * len(self._steps)
-        states = list(self._steps[0].values())
+        self._ends = [0] * len(self.steps)
+        states = list(self.steps[0].values())
         for state in states:  # shorter ones first: the list grows meanwhile
-            for character, longer in self._steps[state].items():
+            for character, longer in self.steps[state].items():
                 end = self._ends[longer] = self.step(self._ends[state], character)
                 self.longest[longer] = self.longest[longer] or self.longest[end]
                 states.append(longer)
 
     def step(self, state: int, character: str) -> int:
         """The state after one more character."""
-        while state and character not in self._steps[state]:
+        while state and character not in self.steps[state]:
             state = self._ends[state]
-        return self._steps[state].get(character, 0)
+        return self.steps[state].get(character, 0)
 
 
 def _forms(secret: str) -> set[str]:

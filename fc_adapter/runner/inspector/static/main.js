@@ -82,6 +82,7 @@ live.listen((kinds) => {
     const connection = byId("connection");
     connection.textContent = text(live.connected ? "connected" : live.refused ? "refusedHere" : "disconnected");
     connection.classList.toggle("is-lost", !live.connected);
+    for (const id of ["compose-button", "instances-button"]) byId(id).hidden = live.refused;
     detail.lock(live.refused);
   }
 });
