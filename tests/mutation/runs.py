@@ -18,7 +18,8 @@ from collections import defaultdict
 from pathlib import Path
 
 # They build wheels, run servers and pages, and measure; none of them is about a rule of a deployed module.
-SLOW_TESTS = tuple(f"test_{name}.py" for name in ("benchmarks", "bundle", "docs", "endurance", "examples", "faults"))
+_SLOW = ("benchmarks", "bundle", "docs", "endurance", "examples", "faults", "one_gateway")
+SLOW_TESTS = tuple(f"test_{name}.py" for name in _SLOW)
 SLOW_DIRECTORIES = ("apps", "browser", "data", "matrix", "mutation", "project", "runner", "typed_project")
 FIRST = 40  # tests: most mutants are killed by these
 # Imported before the processes are forked. Nothing here imports orjson, whose presence the adapter looks at.
@@ -131,14 +132,23 @@ def _run_tests(tree, files, tests, report):  # pragma: no cover - see above
     plugin = _Recorder(report, tree) if report else _Order(tests)
     options = ["-q", "-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:xdist"]
     options += ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning", *([] if report else ["-x"])]
-    code = pytest.main([*options, *files], plugins=[plugin])
-    if report:
-        plugin.write()
-    sys.stdout.flush()
-    return int(code)
+    try:
+        pytest.main([*options, *files], plugins=[plugin])
+    except Exception:  # what is found to be unclosed at the very end belongs to no test
+        traceback.print_exc()
+    return plugin.status
 
 
-class _Order:  # pragma: no cover - see above
+class _Status:  # pragma: no cover - see above
+    """``status`` (int) is the exit status of the tests: 0 when all have passed, 5 when there were none."""
+
+    status = 4
+
+    def pytest_sessionfinish(self, exitstatus):
+        self.status = int(exitstatus)
+
+
+class _Order(_Status):  # pragma: no cover - see above
     """Leaves the given tests, in the given order."""
 
     def __init__(self, tests):
@@ -149,7 +159,7 @@ class _Order:  # pragma: no cover - see above
         items.sort(key=lambda item: self._ranks[item.nodeid])
 
 
-class _Recorder:  # pragma: no cover - see above
+class _Recorder(_Status):  # pragma: no cover - see above
     """Records which lines of the package each test runs, and how long it takes."""
 
     def __init__(self, report, tree):
@@ -179,7 +189,8 @@ class _Recorder:  # pragma: no cover - see above
         if report.failed:
             self._failed.add(report.nodeid)
 
-    def write(self):
+    def pytest_sessionfinish(self, exitstatus):
+        super().pytest_sessionfinish(exitstatus)
         self._coverage.stop()
         self._coverage.save()
         data = self._coverage.get_data()
