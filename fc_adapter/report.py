@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from logging import getLogger
-
 from .errors import DeadlineError
 from .messages import Response
 
@@ -36,6 +34,8 @@ def log_error(error: BaseException, message: str, *arguments: Any) -> None:
     Error reporters send the variables of each frame in a traceback. Those of the adapter's frames that led to the app
     are the event, the request and its body, which the same app's errors behind another server do not show.
     """
+    from logging import getLogger
+
     seen = set()
     pending: list[BaseException | None] = [error]
     while pending:

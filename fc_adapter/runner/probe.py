@@ -20,6 +20,8 @@ class Probe:
     """Watches a handler of this package from here on, one invocation at a time."""
 
     def __init__(self, handler: Handler) -> None:
+        asgi: Any = sys.modules.get("fc_adapter.asgi")
+        self._is_asgi = asgi is not None and isinstance(handler._server, asgi.Server)
         handler._server = _Watched(handler._server, self)  # type: ignore[assignment]
         self._completion = _watch_completion()
         self.response: Response | None = None
@@ -35,8 +37,8 @@ class Probe:
         ``status``, ``headers`` (pairs), ``size`` (bytes of the body), and ``background``: the seconds that passed since
         the response was complete (None for WSGI).
         """
-        if self.response is None:
-            return None
+        if self.response is None or (self._is_asgi and self._completion.time is None):
+            return None  # an ASGI app's server also returns the page for an app that has failed
         status, headers, body = self.response
         if sum([len(name) + len(value) for name, value in headers]) > _HEADER_BYTES:
             return None
@@ -80,7 +82,7 @@ def _watch_completion() -> _Completion:
 
         class TimedExchange(exchange.Exchange):
             def disconnect(self) -> None:
-                if completion.time is None:
+                if completion.time is None and self.is_complete:
                     completion.time = time.perf_counter()
                 super().disconnect()
 
