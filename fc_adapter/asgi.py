@@ -73,24 +73,30 @@ class Server:
 
     def respond(self, request: Request, invocation: Invocation) -> Response:
         """Run one request. Raises what the app raises, AppError, and DeadlineError when time runs out."""
+        __traceback_hide__ = True
         return self._respond(build_scope(request), request.body, invocation)
 
     def respond_wsgi(
         self, environ: dict[str, Any], start_response: Callable[..., Any], invocation: Invocation
     ) -> Iterable[bytes]:
         """Serve a call that is WSGI, as FC 2.0 makes it. The response is complete when this returns."""
+        __traceback_hide__ = True
         from a2wsgi.asgi import build_scope as build_scope_of_environ
 
         stream = environ.get("wsgi.input")
         body = stream.read(int(environ.get("CONTENT_LENGTH") or 0)) if stream else b""
         scope: Any = build_scope_of_environ(cast("Any", environ))
         scope.setdefault("client", (environ["REMOTE_ADDR"], 0) if environ.get("REMOTE_ADDR") else None)
+        for key in ("query_string", "headers", "wsgi_environ"):  # to where build_scope() has them: behind the others
+            if key in scope:
+                scope[key] = scope.pop(key)
         response = self._respond(scope, body, invocation)
         headers = [(name, value.encode("utf-8").decode("latin-1")) for name, value in response.headers]
         start_response(f"{response.status} {response.reason or 'Unknown'}", headers)
         return [response.body]
 
     def _respond(self, scope: Scope, body: bytes, invocation: Invocation) -> Response:
+        __traceback_hide__ = True
         exchange = Exchange(body)
         scope["root_path"] = self._root_path(scope["path"])
         add_invocation(scope, invocation)

@@ -163,6 +163,7 @@ class Handler:
         ``event`` may also be ``str``, ``bytearray`` or a parsed ``dict``; ``context`` may be None. Raises EventError
         for an event that is not HTTP (without ``on_other_event``), and the app's errors with ``on_error="raise"``.
         """
+        __traceback_hide__ = True  # see `report.py`
         if isinstance(event, dict) and "REQUEST_METHOD" in event and callable(context):
             return self._call_wsgi(event, context)
         try:
@@ -190,6 +191,7 @@ class Handler:
             self._leave(mark)
 
     def _call_other(self, function: OtherEventHandler, event: Any, context: Any) -> Any:
+        __traceback_hide__ = True
         invocation = Invocation(event, context, _request_id({}, context))
         mark = self._enter(invocation)
         try:

@@ -1,4 +1,8 @@
-"""Errors of a request: the log record, without the request's data in its traceback, and the page for the client."""
+"""Errors of a request: the log record, without the request's data in its traceback, and the page for the client.
+
+Reporters also go up the stack from a log record without an error. Sentry, Django and Werkzeug leave out functions whose
+variable ``__traceback_hide__`` is true: those of the adapter that hold the event, the request or its body.
+"""
 
 from __future__ import annotations
 

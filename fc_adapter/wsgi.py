@@ -47,6 +47,7 @@ class Server:
 
     def respond(self, request: Request, invocation: Invocation) -> Response:
         """Run one request. Raises what the app raises, and AppError."""
+        __traceback_hide__ = True
         environ = build_environ(request, base_path=self._base_path)
         add_invocation(environ, invocation)
         return self._serve(invocation, call, self._app, environ)
@@ -78,6 +79,7 @@ class Server:
 
         Raises what it raises, which is an Exception or an exit: the runtime knows nothing else.
         """
+        __traceback_hide__ = True
         began = monotonic()
         before = None if len(ACTIVE_THREADS) == 1 else self._get_background().begin()
         try:

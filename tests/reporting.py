@@ -1,7 +1,7 @@
 """Apps that fail, and the error reporters that people use, which belong to a process.
 
-``python -m tests.reporting APP...`` runs apps of ``APPS`` through the adapter, on the event in its standard input. A
-server that imports this module finds the one that is named by ``REPORTED`` as ``app``. What would be sent of each goes
+``python -m tests.reporting FILE APP...`` runs apps of ``APPS`` through the adapter, on the event in a file. A server
+that imports this module finds the one that is named by ``REPORTED`` as ``app``. What would be sent of each goes
 to a file of its name in the directory ``REPORTS``, one JSON document on each line. ``REPORTER`` is ``sentry`` (with its
 default settings), ``structlog`` or ``opentelemetry``.
 """
@@ -115,6 +115,17 @@ def wsgi_context():
     return app
 
 
+def wsgi_stack():
+    """An app that logs an error without an exception, from where reporters go up the stack."""
+
+    def app(environ, start_response):
+        logging.getLogger("shop").error("out of stock", stack_info=True)
+        start_response("204 No Content", [])
+        return []
+
+    return app
+
+
 def wsgi_middleware():
     from sentry_sdk.integrations.wsgi import SentryWsgiMiddleware
 
@@ -137,6 +148,16 @@ def asgi_after_response():
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body"})
         fail()
+
+    return app
+
+
+def asgi_stack():
+    async def app(scope, receive, send):
+        assert scope["type"] == "http"
+        logging.getLogger("shop").error("out of stock", stack_info=True)
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
 
     return app
 
@@ -223,9 +244,11 @@ APPS = {
     "wsgi_generator": wsgi_generator,
     "wsgi_context": wsgi_context,
     "wsgi_middleware": wsgi_middleware,
+    "wsgi_stack": wsgi_stack,
     "asgi": asgi,
     "asgi_after_response": asgi_after_response,
     "asgi_middleware": asgi_middleware,
+    "asgi_stack": asgi_stack,
     "flask": flask,
     "fastapi": fastapi,
     "fastapi_background": fastapi_background,
@@ -239,10 +262,13 @@ if __name__ == "__main__":
 
     import fc_adapter
 
-    event = sys.stdin.buffer.read()
-    for name in sys.argv[1:]:
+    def call(handler, path):
+        __traceback_hide__ = True  # the event is the platform's to hide here
+        handler(path.read_bytes())
+
+    for name in sys.argv[2:]:
         PATH = DIRECTORY / name
-        fc_adapter.wrap(APPS[name]())(event)
+        call(fc_adapter.wrap(APPS[name]()), Path(sys.argv[1]))
 else:
     PATH = DIRECTORY / os.environ["REPORTED"]
     app = APPS[os.environ["REPORTED"]]()

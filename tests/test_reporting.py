@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from contextlib import suppress
+from copy import copy
 from pathlib import Path
 from traceback import walk_tb
 
@@ -28,6 +29,7 @@ REQUEST = http(
     body=json.dumps({"card": SECRETS["body"]}).encode(),
 )
 PLAIN = ("wsgi", "wsgi_generator", "wsgi_context", "asgi", "asgi_after_response")
+STACKS = ("wsgi_stack", "asgi_stack")
 # Frameworks and Sentry's middlewares print the request's query and send its body, wherever they run.
 WSGI = ("flask", "django_wsgi", "wsgi_middleware")
 ASGI = ("fastapi", "django_asgi", "asgi_middleware")
@@ -48,9 +50,10 @@ def report(reporter, apps, directory, monkeypatch):
     """Have ``apps`` fail, and their errors reported to files in ``directory``."""
     monkeypatch.setenv("REPORTER", reporter)
     monkeypatch.setenv("REPORTS", str(directory))
-    event = json.dumps(build_event(as_gateway(REQUEST), request_id="1-a")).encode()
-    command = [sys.executable, "-m", "tests.reporting", *apps]
-    subprocess.run(command, input=event, cwd=ROOT, timeout=120, check=True, capture_output=True)
+    event = directory / "event.json"
+    event.write_text(json.dumps(build_event(as_gateway(REQUEST), request_id="1-a")), "utf-8")
+    command = [sys.executable, "-m", "tests.reporting", str(event), *apps]
+    subprocess.run(command, cwd=ROOT, timeout=120, check=True, capture_output=True)
 
 
 @pytest.mark.parametrize("reporter", ["sentry", "structlog", "opentelemetry"])
@@ -59,6 +62,9 @@ def test_error_is_reported_once_and_without_the_request(reporter, tmp_path, monk
     report(reporter, apps, tmp_path, monkeypatch)
     assert {app: errors(tmp_path / app) for app in apps} == dict.fromkeys(apps, 1)
     assert [app for app in PLAIN if leaked(tmp_path / app)] == []
+    if reporter == "sentry":
+        report(reporter, STACKS, tmp_path, monkeypatch)
+        assert [(errors(tmp_path / app), leaked(tmp_path / app)) for app in STACKS] == [(1, set()), (1, set())]
     for app in set(apps) - set(PLAIN):
         assert leaked(tmp_path / app) <= ({"query", "body"} if reporter == "sentry" else {"query"}), app
 
@@ -194,6 +200,47 @@ def test_error_that_is_raised_again(on_error, caplog):
     caplog.clear()
     ((_, frames),) = logged(app, caplog)
     assert {name for name, values in frames if values} <= {"app", "test_error_that_is_raised_again"}
+
+
+def see_wsgi(environ, start_response):
+    SEEN.append({**environ})
+    start_response("204 No Content", [])
+    return []
+
+
+async def see_asgi(scope, receive, send):
+    SEEN.append({**scope})
+    await send({"type": "http.response.start", "status": 204})
+    await send({"type": "http.response.body"})
+
+
+SEEN = []
+FC2 = {
+    "QUERY_STRING": f"token={SECRETS['query']}",
+    "HTTP_COOKIE": SECRETS["cookie"],
+    "REQUEST_METHOD": "POST",
+    "PATH_INFO": "/order",
+    "SERVER_NAME": "example.com",
+    "SERVER_PORT": "443",
+}
+
+
+@pytest.mark.parametrize(
+    ("app", "arguments"),
+    [
+        (see_wsgi, (build_event(as_gateway(REQUEST)),)),
+        (see_asgi, (build_event(as_gateway(REQUEST)),)),
+        (see_asgi, (FC2, lambda *start: None)),  # in WSGI, the environ is FC 2.0's own
+    ],
+)
+def test_what_reporters_keep_of_a_dict_is_no_secret(app, arguments):
+    SEEN.clear()
+    handler = wrap(app, **(ASGI_OPTIONS if app is see_asgi else {}))
+    handler(*map(copy, arguments))
+    handler.pre_stop()
+    shown = repr([*SEEN[0].items()][:10])
+    assert [name for name, secret in SECRETS.items() if secret in shown] == []
+    assert all(secret in repr(SEEN[0]) for secret in (SECRETS["cookie"], SECRETS["query"]))
 
 
 # ---- Django's page and mail ------------------------------------------------------------------------------------------
