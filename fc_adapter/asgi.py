@@ -243,4 +243,4 @@ def _encode_headers(request: Request) -> list[tuple[bytes, bytes]]:
         text = names.text.lower().encode("ascii")
         fields = text.split(b"\n") if text else [name.lower().encode("ascii") for name in names.names]
         names.field_names = fields
-    return [(name, value.encode("utf-8")) for name, value in zip(fields, values)]
+    return list(zip(fields, map(str.encode, values)))

@@ -49,7 +49,7 @@ class HeaderNames:
 
     __slots__ = ("environ_keys", "field_names", "names", "special", "text")
 
-    def __init__(self, names: tuple[str, ...], text: str, special: tuple[str, ...]) -> None:
+    def __init__(self, names: tuple[str, ...], text: str, special: tuple[str, ...] = ()) -> None:
         self.names = names
         self.text = text if len(text) <= _LONGEST_SET else ""
         self.special = special
@@ -58,15 +58,25 @@ class HeaderNames:
 
 
 class HeaderSets(dict):  # type: ignore[type-arg]
-    """``HeaderNames`` by the names, since clients send the same ones again and again. ``None`` where there are none."""
+    """``HeaderNames`` by the names, since clients send the same ones again and again. ``None`` where there are none.
+
+    They are remembered when they come for the second time: those of a stranger who sends others each time are freed at
+    once, and push none of the usual ones out.
+    """
 
     def __init__(self, function: Callable[[tuple[str, ...]], HeaderNames | None]) -> None:
         self._function = function
+        self._seen = [0] * _LIMIT  # hashes of names that came once, each in its place
 
     def __missing__(self, names: tuple[str, ...]) -> HeaderNames | None:
         made = self._function(names)
         if made is not None and made.text and len(names) <= _LARGEST_SET:
-            _store(self, names, made)
+            mark = hash(names)
+            place = mark % _LIMIT
+            if self._seen[place] == mark:
+                _store(self, names, made)
+            else:
+                self._seen[place] = mark
         return made
 
 

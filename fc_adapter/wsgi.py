@@ -151,26 +151,32 @@ def _build_header_keys(request: Request) -> dict[str, str]:
         keys = names.environ_keys
         if keys is None:
             keys = names.environ_keys = _environ_keys(names)
-        if len(keys) == len(headers) and "".join(values).isascii():
-            return dict(zip(keys, values))
+        fields = dict(zip(keys, values))
+        if len(fields) == len(headers) and "".join(values).isascii():
+            return fields
     grouped = group_values((_environ_key(name), _latin1(value)) for name, value in headers)
     grouped.pop("", None)
     return {key: ("; " if key == "HTTP_COOKIE" else ",").join(texts) for key, texts in grouped.items()}
 
 
 def _environ_keys(names: HeaderNames) -> list[str]:
-    """The keys for all ``names``, in one go; none, where some of them are alike or must not reach the app."""
+    """The keys for all ``names``, in one go; none, where some of them must not reach the app."""
     text = names.text
     if "_" in text:
         return []
-    if text:
-        keys = f"HTTP_{text.upper()}".replace("-", "_").replace("\n", "\nHTTP_").split("\n")
-        for key in _UNPREFIXED:
-            if f"HTTP_{key}" in keys:
-                keys[keys.index(f"HTTP_{key}")] = key
-    else:
+    if not text:
         keys = [_environ_key(name) for name in names.names]
-    return keys if len(set(keys)) == len(keys) and "" not in keys else []
+        return keys if "" not in keys else []
+    text = f"HTTP_{text.upper()}".replace("-", "_").replace("\n", "\nHTTP_")
+    keys = text.split("\n")
+    if "HTTP_CONTENT_" in text:
+        for key in _UNPREFIXED:
+            count = keys.count(f"HTTP_{key}")
+            if count > 1:
+                return []
+            if count:
+                keys[keys.index(f"HTTP_{key}")] = key
+    return keys
 
 
 def call(app: Application, environ: Environ) -> Response:

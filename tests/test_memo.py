@@ -16,7 +16,7 @@ USUAL = ["Host", "User-Agent", "Accept", "Accept-Encoding", "Cookie", "X-Forward
 
 
 def name_sets():
-    return HeaderSets(lambda names: HeaderNames(names, "\n".join(names), ()) if names else None)
+    return HeaderSets(lambda names: HeaderNames(names, "\n".join(names)) if names else None)
 
 
 def test_a_key_is_looked_up_once():
@@ -41,9 +41,10 @@ def test_long_keys_are_not_remembered():
 
 def test_a_set_of_names_is_looked_up_once():
     sets = name_sets()
+    assert sets[("Host", "Accept")].text == "Host\nAccept"
+    assert not sets  # until it comes again
     names = sets[("Host", "Accept")]
     assert sets[("Host", "Accept")] is names
-    assert names.text == "Host\nAccept"
     assert sets[()] is None
 
 
@@ -51,13 +52,16 @@ def test_oldest_sets_are_forgotten():
     sets = name_sets()
     keys = [("Host", f"X-{number}") for number in range(1000)]
     assert [sets[key].names for key in keys] == keys
+    assert not sets
+    for key in keys:
+        assert (sets[key], sets[key])[1].names == key
     assert [*sets] == keys[-128:]
 
 
 @pytest.mark.parametrize("names", [("X" * 1025,), tuple(map(str, range(65))), ()], ids=["long", "many", "none"])
 def test_sets_that_are_large_or_not_to_be_used_are_not_remembered(names):
     sets = name_sets()
-    assert sets[names] is sets[names] is None or sets[names].names == names
+    assert sets[names] is None or sets[names].names == sets[names].names == names
     assert not sets
 
 

@@ -251,6 +251,25 @@ def test_joining_headers_takes_time_in_proportion():
     assert min(joining_time(32_000) for _ in range(3)) < 80 * min(joining_time(2000) for _ in range(5))
 
 
+@pytest.mark.parametrize("between", [{}, {"X-A": "1"}])
+def test_names_in_two_spellings_are_one_header(between):
+    headers = {"Content-Type": "a", **between, "content-type": "b", "Host": "h", "host": "h", "X-B": "c", "x-B": "d"}
+    headers.update({"Content-Length": "1", "CONTENT-LENGTH": "2", "X-Forwarded-Proto": "https"})
+    event = make_event(method="POST", headers=headers, body="hello")
+    environ, scope = see_wsgi(event), see_asgi(event)
+    seen = {key: value for key, value in environ.items() if key.startswith(("HTTP_", "CONTENT_"))}
+    assert seen == {
+        "CONTENT_TYPE": "a,b",
+        "CONTENT_LENGTH": "5",
+        **{f"HTTP_{name.replace('-', '_')}": value for name, value in between.items()},
+        "HTTP_HOST": "h,h",
+        "HTTP_X_B": "c,d",
+        "HTTP_X_FORWARDED_PROTO": "https",
+    }
+    assert [value for name, value in scope["headers"] if name == b"content-length"] == [b"5"]
+    assert [value for name, value in scope["headers"] if name == b"content-type"] == [b"a", b"b"]
+
+
 def test_names_beyond_ascii_reach_no_app():
     headers = {"Coo\u212aie": "admin=1", "Co\u0131": "x", "Cookie": "a=b", "X-\uff21": "x"}
     event = make_event(headers=headers)

@@ -6,18 +6,9 @@ from ..errors import EventError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import Any
 
     Event = dict[str, Any]
-
-
-def are_ascii(values: Iterable[object]) -> bool:
-    """Whether all ``values`` are strings of ASCII, as those of most requests are: then none needs a closer look."""
-    try:
-        return "".join(values).isascii()  # type: ignore[arg-type]
-    except TypeError:
-        return False
 
 
 def get_mapping(parent: Event, key: str, prefix: str = "") -> Event:

@@ -58,7 +58,7 @@ def build_result(response: Response, *, method: str = "GET", text_types: Collect
     status, pairs, body = response
     headers: dict[str, str] = {}
     spelling: dict[str, str] = {}
-    repeats: list[tuple[str, str]] = []
+    repeats: list[tuple[str, str]] | None = None
     cookies = 0
     length: str | None = None
     for name, value in pairs:
@@ -67,6 +67,7 @@ def build_result(response: Response, *, method: str = "GET", text_types: Collect
             raise AppError(f"the app sent CR, LF or NUL in the value of the header {name[:80]!r}: {value[:80]!r}")
         value = value.strip(" \t")  # RFC 9110 section 5.5: no part of the value
         if key in spelling:
+            repeats = repeats or []
             repeats.append((spelling[key], value))
         elif key == "set-cookie":
             headers[_cookie_name(cookies)] = value
@@ -78,8 +79,9 @@ def build_result(response: Response, *, method: str = "GET", text_types: Collect
             spelling[key] = name = "Content-Type" if key == "content-type" else name
             headers[name] = value
 
-    for name, values in group_values(repeats).items() if repeats else ():
-        headers[name] = ", ".join([headers[name], *values])
+    if repeats is not None:
+        for name, values in group_values(repeats).items():
+            headers[name] = ", ".join([headers[name], *values])
     kind, is_text = _KINDS[headers.get("Content-Type", "")]
     if body and not kind:
         # The platform would claim JSON.

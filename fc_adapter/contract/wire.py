@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..errors import EventError
 from ..memo import HeaderNames, HeaderSets
 from ..messages import Request
-from .fields import are_ascii, check_pair, malformed
+from .fields import check_pair, malformed
 from .query import build_query_string, parse_query_string
 from .rules import has_breaks, is_token
 
@@ -94,24 +94,32 @@ def _read_names(names: tuple[str, ...]) -> HeaderNames | None:
 
     None when that is not all there is to be looked at.
     """
-    if not are_ascii(names) or has_breaks("".join(names)):
+    try:
+        text = "\n".join(names)
+    except TypeError:
         return None
-    text = "\n".join([name for name in names if len(name) <= _LONGEST_SPECIAL])
-    lower = f"\n{text.lower()}\n"
+    if not text.isascii() or text.count("\n") != len(names) - 1 or "\r" in text or "\0" in text:
+        return None
+    known = HeaderNames(names, text)
+    if not known.text:
+        text = "\n".join([name for name in names if len(name) <= _LONGEST_SPECIAL])
+    lines = f"\n{text}\n"
+    lower = lines.lower()
     if "\ntransfer-encoding\n" in lower:
         return None
     special = []
-    for name in ("Host", "Content-Length", "X-Forwarded-Proto"):
-        line = f"\n{name.lower()}\n"
+    for name, line in _SPECIAL:
         start = lower.find(line)
         if start >= 0:
             if lower.find(line, start + 1) >= 0:
                 return None
-            name = text[start : start + len(name)]
+            name = lines[start + 1 : start + len(line) - 1]
         special.append(name)
-    return HeaderNames(names, "\n".join(names), tuple(special))
+    known.special = tuple(special)
+    return known
 
 
+_SPECIAL = [(name, f"\n{name.lower()}\n") for name in ("Host", "Content-Length", "X-Forwarded-Proto")]
 _LONGEST_SPECIAL = len("X-Forwarded-Proto")
 
 
