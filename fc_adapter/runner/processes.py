@@ -38,13 +38,18 @@ class Descendants:
         self._others &= everything
         parents = {pid: parent for pid in everything - self._others for _, parent in read_stat(pid)}
         self.is_certain = len(parents) == len(everything - self._others)
-        found: set[int] = set()
-        level = {self._root}
-        while level:
-            level = {pid for pid, parent in parents.items() if parent in level}
-            found |= level
-        self._found = found
-        self._others |= set(parents) - found - {self._root}
+        self._found = _below({self._root}, parents)
+        # What has a parent that is gone already may be either.
+        self._others |= _below({0, *self._others}, {pid: up for pid, up in parents.items() if pid != self._root})
+
+
+def _below(level: set[int], parents: dict[int, int]) -> set[int]:
+    """Those of ``parents`` (of each process its parent) that are below one of ``level``."""
+    found: set[int] = set()
+    while level:
+        level = {pid for pid, parent in parents.items() if parent in level}
+        found |= level
+    return found
 
 
 def _newest_process() -> int:

@@ -53,6 +53,15 @@ def test_process_that_ends_while_it_is_looked_at(nest, monkeypatch):
     wait_until(lambda: below.find() == [inner] and below.is_certain)
 
 
+def test_process_whose_parent_is_gone_already_is_not_taken_for_anothers(nest, monkeypatch):
+    below = Descendants(os.getpid())
+    [inner] = wait_until(Descendants(nest.pid).find)
+    monkeypatch.setattr(processes, "read_stat", lambda pid: [] if pid == nest.pid else read_stat(pid))
+    assert inner not in below.find()
+    monkeypatch.undo()
+    assert {nest.pid, inner} <= set(below.find())
+
+
 def test_memory():
     peak, held = read_memory(os.getpid())
     assert peak >= held > 0
