@@ -312,7 +312,7 @@ def _make_root(loop: asyncio.AbstractEventLoop) -> Task:
     root.set_name("fc_adapter, for as long as the loop lives")
     root.add_done_callback(_mark_as_root)
     if hasattr(root, "_log_destroy_pending"):
-        root._log_destroy_pending = False  # It ends with its loop, even when the app has closed that.
+        root._log_destroy_pending = False  # pyright: ignore[reportAttributeAccessIssue] - It ends with its loop, even when the app has closed that.
     return root
 
 
@@ -362,7 +362,7 @@ def close_loops_at_exit() -> bool:
     register = getattr(threading, "_register_atexit", None)
     if register is not None and not _is_registered:
         # Its own function, which stops all executors, is called after ours if it was registered before.
-        import concurrent.futures.thread  # noqa: F401
+        import concurrent.futures.thread  # noqa: F401 # pyright: ignore[reportUnusedImport]
 
         try:
             register(_close_loops)
@@ -389,7 +389,8 @@ def _loop_of_imports() -> Any:
     """The current loop of this thread, if there is one already: that of asyncio's objects that were made at import."""
     if not _PRIMITIVES_BIND_WHEN_MADE:
         return None
-    return getattr(getattr(asyncio.get_event_loop_policy(), "_local", None), "_loop", None)
+    policy = asyncio.get_event_loop_policy()  # pyright: ignore[reportDeprecated] - not on Python 3.9
+    return getattr(getattr(policy, "_local", None), "_loop", None)
 
 
 def _claim_loop_of_imports(loop: Any) -> Any:
