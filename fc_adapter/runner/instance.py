@@ -13,14 +13,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from .context import new_request_id
 from .frames import Frame, read_frame, write_frame
 from .function import Function, Hook
-from .processes import Descendants, read_memory, read_share, read_stat
+from .processes import Descendants, newest_process, read_memory, read_share, read_stat
 from .terminal import escape_json
 
 CAN_FREEZE = hasattr(signal, "SIGSTOP")
@@ -44,7 +44,7 @@ from fc_adapter.runner.worker import main
 main()
 """
 
-_ROUNDS = 100  # how often the processes of an instance are looked for, as long as there may be others
+_ROUNDS = 500  # how often it is looked whether all processes of an instance stand still
 _INTERVAL = 0.05  # seconds between two looks at an instance that is busy
 _PATIENCE = 1.0  # seconds that a process has for its exit
 
@@ -136,6 +136,8 @@ class Instance:
         self._signals = threading.Lock()
         self._is_reaped = False
         self._worker: int | None = None
+        self._stopped: set[int] = set()
+        self._settled = 0  # the newest process when all that there were stood still
         self._process = subprocess.Popen(
             [sys.executable, "-u", "-c", _PROGRAM % os.getpid()],
             cwd=function.handler.directory,
@@ -254,7 +256,7 @@ class Instance:
         return sum([read_memory(pid)[1] for pid in members])
 
     def _find_members(self) -> list[int]:
-        return [] if self._members is None or not self.is_alive else self._members.find()
+        return [] if self._members is None or not self.is_alive else [*self._members.find()]
 
     def _call_hook(self, hook: Hook | None, request_id: str) -> Frame | None:
         """Run a hook if there is one. Returns None, or the error."""
@@ -331,35 +333,48 @@ class Instance:
             return
         self.vitals.state = "idle"
         if self._freeze:
-            self._signal("SIGSTOP")
+            self._stop_all()
             self._frozen = True
             self.vitals.state = "frozen"
             self.vitals.frozen_at = time.perf_counter()
 
     def _resume(self) -> None:
         if self._frozen:
-            self._signal("SIGCONT")
+            self._continue_all()
             self._frozen = False
             self._end_span("frozen", self.vitals.frozen_at)
 
-    def _signal(self, name: str) -> None:
-        """Send a signal to all processes of the instance, also to those that they start meanwhile."""
+    def _stop_all(self) -> None:
+        """Stop all processes of the instance, also those that they start meanwhile."""
+        if self._members is None:  # pragma: no cover - Linux has keepers
+            self._send("SIGSTOP", [-self._process.pid])
+            return
+        members = set(self._members.find())
+        for _ in range(_ROUNDS):  # pragma: no branch - these are more than enough
+            self._send("SIGSTOP", members - self._stopped)
+            self._stopped |= members
+            if any(state not in "TtZX" for pid in self._stopped for state, _ in read_stat(pid)):
+                time.sleep(0.0001)  # what is on the way to a child of its own stops when that is there
+                continue
+            newest = newest_process()
+            if newest == self._settled != 0:
+                return  # Nothing has been started in this system since nothing was left to stop.
+            members = set(self._members.find(anew=True))
+            if members <= self._stopped and self._members.is_certain:
+                self._settled = newest
+                return
+
+    def _continue_all(self) -> None:
+        if self._members is None:  # pragma: no cover - Linux has keepers
+            self._stopped = {-self._process.pid}
+        self._send("SIGCONT", self._stopped)
+        self._stopped = set()
+
+    def _send(self, name: str, processes: Iterable[int]) -> None:
         with self._signals:
-            if self._is_reaped:
-                return
-            if self._members is None:  # pragma: no cover - Linux has keepers
+            for pid in () if self._is_reaped else processes:
                 with contextlib.suppress(OSError):
-                    os.killpg(self._process.pid, getattr(signal, name))
-                return
-            reached: set[int] = set()
-            for _ in range(_ROUNDS):  # pragma: no branch - there are enough for whatever was tried
-                missing = set(self._members.find()) - reached
-                if not missing and self._members.is_certain:
-                    return
-                for pid in missing:
-                    with contextlib.suppress(OSError):
-                        os.kill(pid, getattr(signal, name))
-                reached |= missing
+                    os.kill(pid, getattr(signal, name))
 
     def _write_frames(self) -> None:
         """In a thread, since a process that stands still takes no more than its pipe holds."""

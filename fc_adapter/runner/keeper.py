@@ -77,7 +77,7 @@ def _end_all(worker: int, status: int | None) -> int:  # pragma: no cover - see 
             return signal.SIGKILL if status is None else status
         with contextlib.suppress(OSError):
             os.killpg(worker, signal.SIGKILL)  # all at once, also those that fork faster than anyone can look
-        for pid in descendants.find():
+        for pid in descendants.find(anew=True):
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.0005)

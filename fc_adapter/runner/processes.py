@@ -22,16 +22,20 @@ class Descendants:
         self._newest = 0
         self.is_certain = False
 
-    def find(self) -> list[int]:
-        """Their ids. The system is looked through only if there is a process, or a thread, since the last time."""
+    def find(self, *, anew: bool = False) -> set[int]:
+        """Their ids.
+
+        The system is looked through only if there is a process, or a thread, since the last time.
+        That leaves out a process that has its id, but was not there yet at the last time, unless it is done ``anew``.
+        """
         with self._lock:
-            newest = _newest_process()
-            if newest != self._newest or newest == 0 or not self.is_certain:
+            newest = newest_process()
+            if anew or newest != self._newest or newest == 0 or not self.is_certain:
                 if newest < self._newest:
                     self._others.clear()  # Ids are given anew.
                 self._look()
                 self._newest = newest
-            return list(self._found)
+            return set(self._found)
 
     def _look(self) -> None:
         everything = {int(name) for name in os.listdir("/proc") if name.isdecimal()}
@@ -52,7 +56,7 @@ def _below(level: set[int], parents: dict[int, int]) -> set[int]:
     return found
 
 
-def _newest_process() -> int:
+def newest_process() -> int:
     """The id that was given last, to a process or a thread; 0 where the system does not tell."""
     with open("/proc/loadavg", "rb") as file:
         return int(file.read().split()[4])
@@ -62,10 +66,11 @@ def read_stat(pid: int) -> list[tuple[str, int]]:
     """The state of a process (``"T"`` is stopped, ``"Z"`` ended) and its parent, or nothing when it is gone."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            state, parent = file.read().rpartition(b")")[2].split()[:2]
+            state, parent, group = file.read().rpartition(b")")[2].split()[:3]
     except OSError:
         return []
-    return [(state.decode("ascii"), int(parent))]
+    # Of a process that is being removed, Linux says that its parent is 0 and its group -1.
+    return [] if group == b"-1" else [(state.decode("ascii"), int(parent))]
 
 
 def read_memory(pid: int) -> tuple[int, int]:

@@ -36,21 +36,21 @@ def test_processes_below_another(nest):
 def test_what_is_known_is_forgotten_when_ids_are_given_anew(nest, monkeypatch):
     below = Descendants(nest.pid)
     [inner] = wait_until(below.find)
-    monkeypatch.setattr(processes, "_newest_process", lambda: 2**30)
+    monkeypatch.setattr(processes, "newest_process", lambda: 2**30)
     below.find()
     below._others.add(inner)  # as if it had been another process before
-    monkeypatch.setattr(processes, "_newest_process", lambda: 1)
-    assert below.find() == [inner]
+    monkeypatch.setattr(processes, "newest_process", lambda: 1)
+    assert [*below.find()] == [inner]
 
 
 def test_process_that_ends_while_it_is_looked_at(nest, monkeypatch):
     below = Descendants(nest.pid)
     [inner] = wait_until(below.find)
     monkeypatch.setattr(processes, "read_stat", lambda pid: [] if pid == inner else read_stat(pid))
-    monkeypatch.setattr(processes, "_newest_process", lambda: 2**30)
-    assert (below.find(), below.is_certain) == ([], False)
+    monkeypatch.setattr(processes, "newest_process", lambda: 2**30)
+    assert (below.find(), below.is_certain) == (set(), False)
     monkeypatch.undo()
-    wait_until(lambda: below.find() == [inner] and below.is_certain)
+    wait_until(lambda: [*below.find()] == [inner] and below.is_certain)
 
 
 def test_process_whose_parent_is_gone_already_is_not_taken_for_anothers(nest, monkeypatch):
