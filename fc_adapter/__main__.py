@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import sys
+import threading
 
 
 def main() -> None:
     """Run the command line and exit with its status."""
     from .runner.cli import run
 
-    sys.exit(run(sys.argv[1:]))
+    status = run(sys.argv[1:])
+    if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
+        # Python would wait for what a function has left running, which may never end.
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 if __name__ == "__main__":

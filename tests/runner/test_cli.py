@@ -263,6 +263,27 @@ def test_function_error(command, project):
     assert not any("runner" in frame[0] for frame in error["stackTrace"])
 
 
+def test_invoke_ends_although_a_thread_does_not(tmp_path):
+    (tmp_path / "index.py").write_text("""
+import threading
+
+import fc_adapter
+
+
+def app(environ, start_response):
+    threading.Thread(target=threading.Event().wait).start()
+    start_response("204 No Content", [])
+    return []
+
+
+handler = fc_adapter.wrap(app, background_timeout=0.1)
+""")
+    command = [sys.executable, "-m", "fc_adapter", "invoke", "index:handler"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stdout.startswith("HTTP/1.1 204 No Content")
+    assert "has waited 0.1 s for background work" in ended.stderr
+
+
 def test_result_that_is_not_json_is_a_function_error(command):
     status, out, _ = command("invoke", "index:binary")
     assert (status, json.loads(out)["errorType"]) == (1, "TypeError")
