@@ -514,7 +514,12 @@ WITHOUT_REGISTER = "import concurrent.futures.thread\ndel threading._register_at
     ("lifespan", "before", "after", "printed"),
     [
         ("on", "", "handler.pre_stop()", "executor\nthreadpool\n"),
-        ("on", "", "", "executor\nthreadpool\n"),
+        pytest.param(
+            *("on", "", "", "executor\nthreadpool\n"),
+            marks=pytest.mark.skipif(
+                (3, 12) <= sys.version_info < (3, 12, 2), reason="Python 3.12.0 and .1 start no thread at their end"
+            ),
+        ),
         ("off", "", "handler.pre_stop()", ""),
         ("off", "", "", ""),
         # Then each thread ends with its request, and the tasks that go on are cancelled.
