@@ -158,9 +158,7 @@ KINDS = {"asyncio": asyncio.SelectorEventLoop, "own": SubclassedLoop, "uvloop": 
 
 
 # Before Python 3.11 asyncio calls a TLS transport unclosed that its peer has closed.
-@pytest.mark.filterwarnings(
-    "ignore:Exception ignored in.*_SSLProtocolTransport:pytest.PytestUnraisableExceptionWarning"
-)
+@pytest.mark.filterwarnings("ignore:.*_SSLProtocolTransport.__del__:pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("open_pool", [StreamPool, HTTPXPool, AiohttpPool])
 def test_peer_that_hangs_up_between_all_requests(open_pool, kind, peer, monkeypatch):
