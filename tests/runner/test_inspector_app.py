@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import threading
+from importlib.metadata import version
 from importlib.resources import files
 
 import pytest
@@ -208,8 +209,14 @@ def test_wrong_methods(client):
 # ---- who is refused --------------------------------------------------------------------------------------------------
 
 
+NO_ADDRESS = pytest.param(
+    "[", marks=pytest.mark.skipif(version("werkzeug") == "3.1.6", reason="its test client cannot send this")
+)
+
+
 @pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:9001", "127.0.0.1.evil.example", "10.0.0.1", "", "[", "localhost.evil"]
+    "host",
+    ["evil.example", "evil.example:9001", "127.0.0.1.evil.example", "10.0.0.1", "", NO_ADDRESS, "localhost.evil"],
 )
 def test_other_names_of_this_machine(client, host):
     for path in ("/", "/api/live", "/static/main.js"):
