@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import json
 import os
@@ -201,25 +202,39 @@ def exchange():
 @pytest.mark.parametrize("call", ["write", "close", "replace"])
 def test_disk_that_fails_leaves_nothing_of_a_record(tmp_path, monkeypatch, call):
     recorder = Recorder(tmp_path, custom_domain=False)
-
-    def fail(*arguments):
-        raise OSError(5, "Input/output error")
-
     if call == "replace":
         monkeypatch.setattr(os, "replace", fail)
     else:
-        monkeypatch.setattr(record, "open", lambda *arguments: Failing(*arguments), raising=False)
-        monkeypatch.setattr(Failing, call, fail)
+        monkeypatch.setattr(record, "open", functools.partial(Failing, call), raising=False)
     with pytest.raises(OSError, match="Input/output error"):
         recorder.write(exchange())
     assert list(tmp_path.iterdir()) == []
 
 
 class Failing(io.FileIO):
-    """A file on a disk that is about to fail."""
+    """A file on a disk that is about to fail: one call raises OSError, after ``close`` has given the descriptor back."""
+
+    def __init__(self, call, *arguments):
+        super().__init__(*arguments)
+        self._call = call
 
     def __exit__(self, *exc_info):
         self.close()
+
+    def write(self, data):
+        if self._call == "write":
+            fail()
+        return super().write(data)
+
+    def close(self):
+        was_open = not self.closed
+        super().close()
+        if was_open and self._call == "close":  # not again when the file is collected
+            fail()
+
+
+def fail(*arguments):
+    raise OSError(5, "Input/output error")
 
 
 def test_record_that_cannot_be_made_costs_its_client_nothing(serve, tmp_path):
