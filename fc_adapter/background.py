@@ -1,7 +1,7 @@
 """Background work of requests: how long to wait for it, what not to wait for, and what the log says of the rest.
 
-Tasks (``tasks.py``) and threads (``threads.py``) are told apart by the names of the code that they run: the function
-itself, and the functions and coroutines that it was given, as ``("asyncio.threads.to_thread", "mysite.mail.send")``.
+Tasks (``asgi/tasks.py``) and threads (``threads.py``) are known by the names of the code that they run: the function
+itself, and the functions and coroutines it was given, as ``("asyncio.threads.to_thread", "mysite.mail.send")``.
 """
 
 from __future__ import annotations

@@ -23,9 +23,9 @@ from asgiref.testing import ApplicationCommunicator
 
 from fc_adapter import AppError, ConfigError, DeadlineError, wrap
 from fc_adapter.asgi import build_scope
+from fc_adapter.asgi.channel import Channel
+from fc_adapter.asgi.tasks import format_stack
 from fc_adapter.contract.request import parse_event
-from fc_adapter.exchange import Exchange
-from fc_adapter.tasks import format_stack
 from tests.conftest import dump, make_event, read_event
 
 START = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]}
@@ -1021,18 +1021,18 @@ def test_fc2_call_without_a_body_or_a_known_status():
     assert started == [("299 Unknown", [])]
 
 
-def test_exchange_agrees_with_asgirefs_communicator():
-    """The same app under asgiref's own test harness sends what Exchange takes."""
+def test_channel_agrees_with_asgirefs_communicator():
+    """The same app under asgiref's own test harness sends what Channel takes."""
 
     async def main():
         scope = build_scope(parse_event(make_event()))
         communicator = ApplicationCommunicator(hello, scope)
         await communicator.send_input({"type": "http.request", "body": b""})
-        exchange = Exchange(b"")
+        channel = Channel(b"")
         for _ in range(2):
-            await exchange.send(await communicator.receive_output())
+            await channel.send(await communicator.receive_output())
         await communicator.wait()
-        return exchange.response()
+        return channel.response()
 
     assert asyncio.run(main()) == (200, (("content-type", "text/plain"),), b"done")
 

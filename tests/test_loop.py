@@ -28,9 +28,9 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from fc_adapter import loop as loop_module
 from fc_adapter import wrap
-from fc_adapter.loop import is_quiet
+from fc_adapter.asgi import loop as loop_module
+from fc_adapter.asgi.loop import is_quiet
 from tests.conftest import make_event
 
 
@@ -535,9 +535,9 @@ def test_process_ends_while_tasks_use_threads(lifespan, before, after, printed):
 def test_process_ends_while_a_thread_is_in_a_request():
     program = """
 import asyncio, threading
-import fc_adapter, fc_adapter.loop
+import fc_adapter, fc_adapter.asgi.loop
 
-fc_adapter.loop._EXIT_PATIENCE = 0.01
+fc_adapter.asgi.loop._EXIT_PATIENCE = 0.01
 begun = threading.Event()
 
 async def app(scope, receive, send):

@@ -74,17 +74,17 @@ class _Completion:
 
 
 def _watch_completion() -> _Completion:
-    """Have ASGI exchanges note when their response is complete. WSGI has no such moment before the app returns."""
+    """Have ASGI channels note when their response is complete. WSGI has no such moment before the app returns."""
     completion = _Completion()
     asgi: Any = sys.modules.get("fc_adapter.asgi")
     if asgi is not None:
-        from .. import exchange
+        from ..asgi import channel
 
-        class TimedExchange(exchange.Exchange):
+        class TimedChannel(channel.Channel):
             def disconnect(self) -> None:
                 if completion.time is None and self.is_complete:
                     completion.time = time.perf_counter()
                 super().disconnect()
 
-        asgi.Exchange = TimedExchange
+        asgi.Channel = TimedChannel
     return completion

@@ -111,7 +111,7 @@ async def g():
 
 def test_the_deployed_modules():
     modules = deployed_modules(ROOT / "fc_adapter")
-    assert {"handler.py", "loop.py", "contract/rules.py"} < set(modules)
+    assert {"handler.py", "asgi/loop.py", "contract/rules.py"} < set(modules)
     assert not [name for name in modules if name.startswith(("runner", "project", "testing", "__main__"))]
 
 

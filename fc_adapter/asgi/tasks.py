@@ -10,11 +10,11 @@ from functools import partial
 from types import CellType
 from typing import Any, Callable, TypeVar
 
-from .background import Background, describe, name_coroutine
+from ..background import Background, describe, name_coroutine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .threads import Work
+    from ..threads import Work
 
     Task = asyncio.Task[Any]
 
@@ -76,7 +76,7 @@ current_tasks: contextvars.ContextVar[RequestTasks | None] = contextvars.Context
 
 def without_request(function: Callable[..., T], *arguments: Any) -> T:
     """Call ``function`` so that the tasks it starts belong to no request and no invocation."""
-    from .invocation import context_variable
+    from ..invocation import context_variable
 
     context = contextvars.copy_context()
     context.run(current_tasks.set, None)

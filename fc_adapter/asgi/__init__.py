@@ -1,4 +1,11 @@
-"""The server side of ASGI: a Request becomes a scope, and the messages that the app sends become a Response."""
+"""The server side of ASGI: a Request becomes a scope, and the messages that the app sends become a Response.
+
+Imported only for ASGI apps; this module has the ``Server``.
+
+- ``channel``: the ``receive`` and ``send`` of one request.
+- ``cycle``: one request in the event loop, with its background work and its time limits; ``tasks``: whose each task is.
+- ``loop``: the private event loop across freezes; ``lifespan``: startup and shutdown, once per instance.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +16,15 @@ from functools import partial
 from logging import getLogger
 from typing import Any, Callable, cast
 
-from .application import is_coroutine_function
-from .background import Background, is_known_endless
+from ..application import is_coroutine_function
+from ..background import Background, is_known_endless
+from ..errors import AppError
+from ..invocation import Invocation, add_invocation, context_variable
+from ..messages import Request, Response
+from .channel import Channel
 from .cycle import Cycle
-from .errors import AppError
-from .exchange import Exchange
-from .invocation import Invocation, add_invocation, context_variable
 from .lifespan import Lifespan
 from .loop import PrivateLoop
-from .messages import Request, Response
 from .tasks import describe_task, name_task, wait_for_work
 
 TYPE_CHECKING = False
@@ -27,7 +34,7 @@ if TYPE_CHECKING:
     Scope = dict[str, Any]
     Application = Callable[..., Any]
 
-    from .options import OtherEventHandler
+    from ..options import OtherEventHandler
 
 _logger = getLogger("fc_adapter")
 # Seconds that tasks have to end in once they are cancelled; at the end of a process, also before that.
@@ -97,10 +104,10 @@ class Server:
 
     def _respond(self, scope: Scope, body: bytes, invocation: Invocation) -> Response:
         __traceback_hide__ = True
-        exchange = Exchange(body)
+        channel = Channel(body)
         scope["root_path"] = self._root_path(scope["path"])
         add_invocation(scope, invocation)
-        return self._run(self._app, scope, exchange, invocation, self._raise_errors) or exchange.response()
+        return self._run(self._app, scope, channel, invocation, self._raise_errors) or channel.response()
 
     def call_other(self, function: OtherEventHandler, invocation: Invocation) -> Any:
         """Call ``on_other_event`` and return its result; a coroutine function runs in the loop, after the startup.
@@ -114,17 +121,17 @@ class Server:
         async def app(*_: Any) -> None:
             results.append(await function(invocation.event, invocation.context))
 
-        self._run(app, {}, Exchange(b""), invocation, raise_errors=True)
+        self._run(app, {}, Channel(b""), invocation, raise_errors=True)
         return results.pop()
 
     def _run(
-        self, app: Application, scope: Scope, exchange: Exchange, invocation: Invocation, raise_errors: bool
+        self, app: Application, scope: Scope, channel: Channel, invocation: Invocation, raise_errors: bool
     ) -> Response | None:
         """Run ``app`` and its background work. Its error is raised, or logged and the client's response returned."""
         cycle = Cycle(
             app,
             scope,
-            exchange,
+            channel,
             lifespan=self._lifespan,
             invocation=invocation,
             background=self._background,
@@ -142,7 +149,7 @@ class Server:
                 raise AppError(f"the app let {type(error).__name__} out") from error
             # Where the app's own error reporting remembers which errors it has reported.
             context = cycle.context or copy_context()
-            return context.run(_answer_error, error, exchange, invocation.request_id)
+            return context.run(_answer_error, error, channel, invocation.request_id)
         return None
 
     def initialize(self) -> None:
@@ -196,14 +203,14 @@ def _stop_at_exit(
         _logger.error("%s", error, exc_info=error)
 
 
-def _answer_error(error: BaseException, exchange: Exchange, request_id: str) -> Response:
+def _answer_error(error: BaseException, channel: Channel, request_id: str) -> Response:
     """Log what the app has raised, and return its response if it was complete before, otherwise an error page."""
-    from .report import answer_error, log_error
+    from ..report import answer_error, log_error
 
-    if exchange.is_complete:
+    if channel.is_complete:
         message = "request %s: the app failed after its response was complete, which the client gets: %s: %s"
         log_error(error, message, request_id or "(no id)", type(error).__name__, error)
-        return exchange.response()
+        return channel.response()
     if not isinstance(error, Exception):
         cause, error = error, AppError(f"the app let {type(error).__name__} out")
         error.__cause__ = cause

@@ -8,10 +8,10 @@ import time
 from logging import getLogger
 from typing import Any, Callable
 
-from .background import RESERVE, Background
-from .errors import DeadlineError
-from .exchange import Exchange
-from .invocation import ACTIVE_THREADS, Invocation, function_timeout
+from ..background import RESERVE, Background
+from ..errors import DeadlineError
+from ..invocation import ACTIVE_THREADS, Invocation, function_timeout
+from .channel import Channel
 from .lifespan import Lifespan
 from .loop import is_quiet
 from .tasks import RequestTasks, describe_task, format_stack, name_task, take_exception, wait_for_work
@@ -37,7 +37,7 @@ class Cycle:
         self,
         app: Callable[..., Any],
         scope: Scope,
-        exchange: Exchange,
+        channel: Channel,
         *,
         lifespan: Lifespan,
         invocation: Invocation,
@@ -47,7 +47,7 @@ class Cycle:
     ) -> None:
         self._app = app
         self._scope = scope
-        self._exchange = exchange
+        self._channel = channel
         self._lifespan = lifespan
         self._invocation = invocation
         self._background = background
@@ -76,30 +76,30 @@ class Cycle:
         return await self._run_app_until(self._began + timeout - margin)
 
     async def _run_app(self) -> None:
-        lifespan, exchange = self._lifespan, self._exchange
+        lifespan, channel = self._lifespan, self._channel
         if not lifespan.is_started:
             await lifespan.startup()
         self._scope["state"] = lifespan.state.copy()
         self._tasks.begin()
         before = None if len(ACTIVE_THREADS) == 1 else self._background.begin()
         try:
-            await self._app(self._scope, exchange.receive, exchange.send)
+            await self._app(self._scope, channel.receive, channel.send)
         except (asyncio.CancelledError, GeneratorExit, SystemExit, KeyboardInterrupt):
             # Out of time, or on the way out: nothing can be waited for, but what goes on must not be lost.
-            self._exchange.disconnect()
+            self._channel.disconnect()
             self._leave_running(*self._tasks.running)
             raise
         except BaseException:
             self.context = contextvars.copy_context()
             await self._wait_for_work(before)
             raise
-        exchange.disconnect()
+        channel.disconnect()
         if self._tasks.running or not is_quiet(self._tasks.loop) or not self._background.is_alone(before):
             await self._wait_for_work(before)
 
     async def _wait_for_work(self, before: frozenset[Any] | None) -> None:
         """Wait for the request's tasks and threads: once the handler returns, the platform freezes them."""
-        self._exchange.disconnect()
+        self._channel.disconnect()
         if not is_quiet(self._tasks.loop):
             # A task for each async generator that was left open begins only now.
             await asyncio.sleep(0)
@@ -132,7 +132,7 @@ class Cycle:
             "".join([f"{describe_task(each)}:\n{format_stack(each)}" for each in (task, *self._tasks.running)]),
         )
         self._leave_running(task)
-        if self._exchange.is_complete:
+        if self._channel.is_complete:
             return None
         task.cancel()
         # Half of the margin to clean up in, half to answer in.

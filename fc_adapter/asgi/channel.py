@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from .contract.rules import decode_header
-from .errors import AppError, shorten
-from .messages import Response
+from ..contract.rules import decode_header
+from ..errors import AppError, shorten
+from ..messages import Response
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .messages import Pairs
+    from ..messages import Pairs
 
     Message = dict[str, Any]
 
 
-class Exchange:
+class Channel:
     """Takes what the app sends, and gives it the request.
 
     ``receive`` gives the whole body (bytes) in one message, then waits until the response is complete, then tells of

@@ -6,7 +6,7 @@ import asyncio
 from logging import getLogger
 from typing import Any, Callable
 
-from .errors import AppError, shorten
+from ..errors import AppError, shorten
 from .loop import close_loops_at_exit
 from .tasks import take_exception, without_request
 
