@@ -293,25 +293,42 @@ def test_a_page_names_every_option_of_wrap():
 
 # ---- translations ----------------------------------------------------------------------------------------------------
 
+# Pages and pictures of a language have its name in theirs: README.zh-CN.md, docs/zh-CN/deploy.md.
+LANGUAGE = re.compile(r"[./](zh-CN)\b")
+TRANSLATIONS = [page for page in PAGES if LANGUAGE.search(page.name)]
+COMMENT = re.compile(r"(^|\s+)#.*$", re.MULTILINE)
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("README*.md")), ids=lambda path: path.name)
-def test_translations_show_the_same(path):
-    assert outline(read_page(path)) == outline(read_page(ROOT / "README.md"))
+
+@pytest.mark.parametrize("page", TRANSLATIONS, ids=named)
+def test_translations_show_the_same(page):
+    assert outline(page) == outline(read_page(ROOT / LANGUAGE.sub("", page.name)))
 
 
 def outline(page):
-    """What is the same in every language: headings, code and links, but for those to headings and to translations."""
+    """What is the same in every language: headings, code but for its comments, and the project's pages it links to."""
     return (
         [section.level for section in page.sections],
-        [(block.language, block.code) for block in page.blocks if not block.is_hidden],
-        sorted(target for _, target in page.links if not target.startswith(("#", "README"))),
+        [(block.language, COMMENT.sub("", block.code)) for block in page.blocks],
+        sorted({linked for _, target in page.links if (linked := linked_page(page, target))}),
     )
+
+
+def linked_page(page, target):
+    """The file of the project that ``page`` links to, as it is called in English; ``""`` for all else, and itself."""
+    url = urlsplit(target)
+    path = (page.path.parent / unquote(url.path)).resolve()
+    if url.scheme or not url.path or not path.is_relative_to(ROOT):
+        return ""
+    linked, this = (LANGUAGE.sub("", file.relative_to(ROOT).as_posix()) for file in (path, page.path))
+    return linked if linked != this else ""
 
 
 @pytest.mark.parametrize(
     ("old", "new"), [("## More", "### More"), ("serve --reload", "serve"), ("](LICENSE)", "](CHANGELOG.md)")]
 )
 def test_translation_that_shows_something_else_is_noticed(tmp_path, old, new):
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    readme = read_page(ROOT / "README.md")
+    text = readme.path.read_text(encoding="utf-8")
     assert old in text
-    assert outline(make_page(tmp_path, text.replace(old, new))) != outline(read_page(ROOT / "README.md"))
+    changed = make_page(tmp_path, text.replace(old, new))
+    assert outline(changed._replace(path=readme.path)) != outline(readme)
