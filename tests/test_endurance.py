@@ -22,7 +22,8 @@ def test_nothing_grows():
 
 def test_samples(capsys):
     endurance.main(["--invocations", "20", "--parts", "2"])
-    rows = [line.split(" | ")[0] for line in capsys.readouterr().out.splitlines() if line.startswith(("| 10 ", "| 20 "))]
+    lines = capsys.readouterr().out.splitlines()
+    rows = [line.split(" | ")[0] for line in lines if line.startswith(("| 10 ", "| 20 "))]
     assert rows == ["| 10", "| 20"] * 2
 
 

@@ -212,7 +212,7 @@ def test_disk_that_fails_leaves_nothing_of_a_record(tmp_path, monkeypatch, call)
 
 
 class Failing(io.FileIO):
-    """A file on a disk that is about to fail: one call raises OSError, after ``close`` has given the descriptor back."""
+    """A file on a disk that is about to fail: one call raises OSError, ``close`` after giving the descriptor back."""
 
     def __init__(self, call, *arguments):
         super().__init__(*arguments)
