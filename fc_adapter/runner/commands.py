@@ -33,7 +33,7 @@ from .watch import watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .inspector.serving import Inspector
+    from ..inspector.serving import Inspector
 
 
 def serve(options: argparse.Namespace) -> int:
@@ -181,7 +181,7 @@ def _start_recorder(options: argparse.Namespace) -> Recorder | None:
 def _make_inspector(options: argparse.Namespace) -> Inspector | None:
     if options.no_inspect or options.check is not None:
         return None
-    from .inspector.serving import Inspector
+    from ..inspector.serving import Inspector
 
     return Inspector(limit=options.inspect_history, token=options.inspect_token)
 

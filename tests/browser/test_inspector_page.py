@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fc_adapter.runner.inspector import changes
+from fc_adapter.inspector import changes
 from tests.browser.conftest import SOURCE
 from tests.runner.serving import PATIENCE, Server, wait_until
 

@@ -13,13 +13,13 @@ from pathlib import Path
 from fc_adapter.contract.trigger import Trigger
 from fc_adapter.contract.wire import read_request
 from fc_adapter.errors import ConfigError
+from fc_adapter.inspector.app import App
+from fc_adapter.inspector.history import History
+from fc_adapter.inspector.masking import MASK
+from fc_adapter.inspector.roster import Roster
 from fc_adapter.messages import Response
 from fc_adapter.runner.function import Function
 from fc_adapter.runner.gateway import Gateway
-from fc_adapter.runner.inspector.app import App
-from fc_adapter.runner.inspector.history import History
-from fc_adapter.runner.inspector.masking import MASK
-from fc_adapter.runner.inspector.roster import Roster
 from fc_adapter.runner.instance import Reply
 from fc_adapter.runner.record import Recorder, differences, read_record
 from fc_adapter.runner.target import Target

@@ -13,13 +13,13 @@ import pytest
 from werkzeug.test import Client
 
 from fc_adapter.contract.response import dump_result
-from fc_adapter.runner.inspector import app as app_module
-from fc_adapter.runner.inspector.history import KEPT
+from fc_adapter.inspector import app as app_module
+from fc_adapter.inspector.history import KEPT
 from tests.runner.inspecting import BEARER, JSON_HEADERS, TOKEN, AuthorizedClient, inspected
 from tests.runner.serving import PATIENCE, wait_until
 from tests.runner.test_inspector_describe import PNG, echo
 
-STATIC = sorted(each.name for each in files("fc_adapter.runner.inspector").joinpath("static").iterdir())
+STATIC = sorted(each.name for each in files("fc_adapter.inspector").joinpath("static").iterdir())
 
 
 @pytest.fixture
@@ -173,7 +173,7 @@ def test_files_of_the_page(client, name):
 
 def test_page_asks_nobody_else_for_anything_and_has_nothing_inline():
     for name in STATIC:
-        source = files("fc_adapter.runner.inspector").joinpath("static", name).read_text(encoding="utf-8")
+        source = files("fc_adapter.inspector").joinpath("static", name).read_text(encoding="utf-8")
         addresses = source.replace("http://www.w3.org/2000/svg", "")
         assert "http:" not in addresses
         assert "https:" not in addresses

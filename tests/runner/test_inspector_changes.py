@@ -20,8 +20,8 @@ from fc_adapter.contract.response import (
 )
 from fc_adapter.contract.trigger import Trigger
 from fc_adapter.contract.wire import read_request
+from fc_adapter.inspector.changes import Stations, find_changes
 from fc_adapter.messages import Response, get_header
-from fc_adapter.runner.inspector.changes import Stations, find_changes
 from fc_adapter.runner.probe import Probe
 from tests.contract.test_round_trip import requests, responses
 from tests.runner.inspecting import inspected

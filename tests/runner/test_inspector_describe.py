@@ -18,12 +18,10 @@ from hypothesis import strategies as st
 
 import fc_adapter
 from fc_adapter.contract.wire import read_request
-from fc_adapter.messages import Response
-from fc_adapter.runner.gateway import Exchange
-from fc_adapter.runner.inspector.bodies import describe_body, image_type
-from fc_adapter.runner.inspector.describe import find_freeze
-from fc_adapter.runner.inspector.history import KEPT, Entry
-from fc_adapter.runner.inspector.masking import (
+from fc_adapter.inspector.bodies import describe_body, image_type
+from fc_adapter.inspector.describe import find_freeze
+from fc_adapter.inspector.history import KEPT, Entry
+from fc_adapter.inspector.masking import (
     MASK,
     Masker,
     environment_secrets,
@@ -34,6 +32,8 @@ from fc_adapter.runner.inspector.masking import (
     mask_json,
     unmask_bytes,
 )
+from fc_adapter.messages import Response
+from fc_adapter.runner.gateway import Exchange
 from fc_adapter.runner.instance import Reply, Vitals
 from tests.runner.inspecting import inspected
 from tests.runner.serving import wait_until

@@ -8,10 +8,10 @@ import threading
 import pytest
 
 from fc_adapter.contract.wire import read_request
+from fc_adapter.inspector import history as history_module
+from fc_adapter.inspector.history import KEPT, History
 from fc_adapter.messages import Response
 from fc_adapter.runner.gateway import Exchange
-from fc_adapter.runner.inspector import history as history_module
-from fc_adapter.runner.inspector.history import KEPT, History
 from fc_adapter.runner.instance import Reply
 
 SMALL = b'{"statusCode": 200, "body": "ok"}'

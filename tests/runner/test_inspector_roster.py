@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from fc_adapter.inspector.roster import Roster
 from fc_adapter.runner.function import Function
 from fc_adapter.runner.in_process import LocalInstance
-from fc_adapter.runner.inspector.roster import Roster
 
 
 def make_instances(count):

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from fc_adapter.inspector.history import KEPT
+from fc_adapter.inspector.serving import Inspector
 from fc_adapter.runner import commands
-from fc_adapter.runner.inspector.history import KEPT
-from fc_adapter.runner.inspector.serving import Inspector
 from fc_adapter.runner.pool import Pool
 from tests.runner.inspecting import Page, inspected
 from tests.runner.serving import PATIENCE, Server, is_running, kill_process, wait_until
@@ -202,7 +202,7 @@ def test_no_inspector_where_none_can_be_had(project, monkeypatch, capsys):
             raise KeyboardInterrupt
 
     monkeypatch.chdir(project)
-    monkeypatch.setattr("fc_adapter.runner.inspector.serving.HTTPServer", refuse)
+    monkeypatch.setattr("fc_adapter.inspector.serving.HTTPServer", refuse)
     monkeypatch.setattr(commands, "time", Interrupted)
     monkeypatch.setattr(commands, "_on_termination", lambda action: None)
     from fc_adapter.runner.cli import run
@@ -220,14 +220,14 @@ def test_nothing_of_it_is_loaded_unless_it_serves(project):
 
 def test_page_is_in_the_wheel(tmp_path):
     root = Path(__file__).parents[2]
-    static = root / "fc_adapter" / "runner" / "inspector" / "static"
+    static = root / "fc_adapter" / "inspector" / "static"
     program = f"from hatchling.build import build_wheel; print(build_wheel({str(tmp_path)!r}))"
     output = subprocess.run(
         [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True, timeout=60
     )
     with zipfile.ZipFile(tmp_path / output.stdout.split()[-1]) as wheel:
         for path in static.iterdir():
-            assert wheel.read(f"fc_adapter/runner/inspector/static/{path.name}") == path.read_bytes()
+            assert wheel.read(f"fc_adapter.inspector/static/{path.name}") == path.read_bytes()
 
 
 # ---- what it sees ----------------------------------------------------------------------------------------------------
@@ -460,7 +460,7 @@ def test_inspector_that_cannot_listen(monkeypatch):
     def refuse(*arguments, **options):
         raise PermissionError(1, "no")
 
-    monkeypatch.setattr("fc_adapter.runner.inspector.serving.HTTPServer", refuse)
+    monkeypatch.setattr("fc_adapter.inspector.serving.HTTPServer", refuse)
     inspector = Inspector(limit=1)
     with inspected(lambda event, context: None) as subject, pytest.raises(PermissionError):
         inspector.serve(0, subject.platform, subject.function, custom_domain=False)

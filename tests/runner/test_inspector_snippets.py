@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 import fc_adapter
 from fc_adapter.contract.wire import read_request
+from fc_adapter.inspector.history import KEPT, History
+from fc_adapter.inspector.snippets import UnavailableError, build_curl, build_event_file, build_test
 from fc_adapter.messages import Response
 from fc_adapter.runner.cli import run
 from fc_adapter.runner.function import Function
 from fc_adapter.runner.gateway import Exchange
-from fc_adapter.runner.inspector.history import KEPT, History
-from fc_adapter.runner.inspector.snippets import UnavailableError, build_curl, build_event_file, build_test
 from fc_adapter.runner.target import Target
 from tests.contract.test_round_trip import requests
 from tests.runner.inspecting import inspected

@@ -10,10 +10,10 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from ...contract.query import parse_query_string
-from ...contract.request import build_event
-from ...contract.response import add_platform_headers, parse_result, platform_error
-from ...contract.rules import (
+from ..contract.query import parse_query_string
+from ..contract.request import build_event
+from ..contract.response import add_platform_headers, parse_result, platform_error
+from ..contract.rules import (
     HOP_BY_HOP_HEADERS,
     canonical_name,
     decode_as_gateway,
@@ -21,8 +21,8 @@ from ...contract.rules import (
     is_token,
     media_type,
 )
-from ...contract.trigger import Trigger
-from ...messages import Request, Response, get_header
+from ..contract.trigger import Trigger
+from ..messages import Request, Response, get_header
 
 
 class Change(NamedTuple):

@@ -22,12 +22,12 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request as HTTPRequest
 from werkzeug.wrappers import Response as HTTPResponse
 
-from ...contract.wire import read_request
-from ...messages import Request
-from ..context import new_request_id
-from ..function import Function
-from ..gateway import Gateway
-from ..pool import Pool
+from ..contract.wire import read_request
+from ..messages import Request
+from ..runner.context import new_request_id
+from ..runner.function import Function
+from ..runner.gateway import Gateway
+from ..runner.pool import Pool
 from .bodies import image_type
 from .describe import Describer, find_freeze, target
 from .history import Entry, History

@@ -13,8 +13,8 @@ import time
 from collections import OrderedDict, deque
 from typing import Any, NamedTuple
 
-from ...messages import Request
-from ..gateway import Exchange
+from ..messages import Request
+from ..runner.gateway import Exchange
 
 KEPT = 256 * 1024  # bytes of each body; a multiple of 4, for Base64
 _TOTAL = 64 * 1024 * 1024  # bytes of all that is kept

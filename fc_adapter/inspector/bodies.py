@@ -10,7 +10,7 @@ import re
 import zlib
 from typing import Any
 
-from ...contract.rules import media_type
+from ..contract.rules import media_type
 from .masking import Masker, mask_bytes
 
 _SAMPLE = 2048  # bytes that are shown of what is binary

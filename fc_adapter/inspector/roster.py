@@ -6,8 +6,8 @@ import sys
 import threading
 from typing import Any
 
-from ..in_process import LocalInstance
-from ..pool import AnyInstance
+from ..runner.in_process import LocalInstance
+from ..runner.pool import AnyInstance
 
 _ENDED = 20  # that are remembered
 

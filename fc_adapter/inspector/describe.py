@@ -7,13 +7,13 @@ import json
 from email.utils import formatdate
 from typing import Any
 
-from ...contract.query import parse_query_string
-from ...contract.response import add_platform_headers
-from ...contract.trigger import ACCEPTED, is_async
-from ...messages import Request, Response, get_header
-from ..gateway import Exchange
-from ..instance import Reply
-from ..pool import AnyInstance
+from ..contract.query import parse_query_string
+from ..contract.response import add_platform_headers
+from ..contract.trigger import ACCEPTED, is_async
+from ..messages import Request, Response, get_header
+from ..runner.gateway import Exchange
+from ..runner.instance import Reply
+from ..runner.pool import AnyInstance
 from .bodies import describe_body
 from .changes import Change, Stations, find_changes, read_envelope
 from .history import Entry
@@ -35,7 +35,7 @@ _SHOWN_BODY = 100  # characters of a body within an event or a result
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ...messages import Pairs
+    from ..messages import Pairs
 
 
 def _summarize(entry: Entry, mask: Masker) -> dict[str, Any]:
