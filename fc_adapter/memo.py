@@ -43,7 +43,7 @@ class HeaderNames:
     - ``names`` (tuple of str): as they are in the event.
     - ``text`` (str): the same with a line break between two of them, so that one call can change all; empty if they are
       so long that each by itself takes less time.
-    - ``special``: of the contract, how some of them are spelled; see ``contract.wire``.
+    - ``special``: of the contract, how some of them are spelled; see ``contract.headers``.
     - ``environ_keys`` (list of str) and ``field_names`` (list of bytes): of WSGI and ASGI, None until they are needed.
     """
 

@@ -15,7 +15,7 @@ from werkzeug.middleware.lint import LintMiddleware
 
 from fc_adapter import AppError, wrap
 from fc_adapter.contract.request import parse_event
-from fc_adapter.contract.wire import read_request
+from fc_adapter.contract.trigger import read_request
 from fc_adapter.wsgi import build_environ, call
 from tests.conftest import make_event
 

@@ -3,7 +3,8 @@
 - ``request``: ``parse_event`` (event to Request) beside its inverse ``build_event``; ``fields``: an event's fields.
 - ``response``: ``build_result`` (Response to handler result) beside its inverse ``parse_result``.
 - ``rules``: the data that both directions share, with its sources.
-- ``wire``: a Request off the wire; ``limits``: what the gateway refuses for its size.
+- ``headers``: an event's headers; ``query``: the query, a string and a map; ``base64``: by the fastest way there is.
+- ``trigger``: the gateway's way: what reads, refuses, and finishes.
 
 A function reads an event and writes a result; what plays the gateway does the other two.
 """

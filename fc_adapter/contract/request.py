@@ -17,6 +17,7 @@ from sys import modules
 from ..errors import EventError, shorten
 from ..messages import Request, get_header, group_values
 from .fields import check_unicode, describe, get_boolean, get_mapping, get_text, malformed
+from .headers import read_ascii_headers, read_headers
 from .query import parse_query_string, read_query
 from .rules import (
     RESERVED_PREFIX,
@@ -28,7 +29,6 @@ from .rules import (
     is_token,
     media_type,
 )
-from .wire import read_ascii_headers, read_headers, server_address, wire_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -254,3 +254,39 @@ def _parse_body(event: Event) -> bytes:
     if decoded is None:
         raise EventError(f"isBase64Encoded is true, but body is not valid Base64: {describe(body)}")
     return decoded
+
+
+def server_address(domain: str, host: str, scheme: str) -> tuple[str, int]:
+    """Name and port of the host that was addressed: what the platform says, else what the client wrote."""
+    default = 80 if scheme == "http" else 443
+    if ":" not in host:
+        return domain or host or "localhost", default
+    name, _, port = host.rpartition(":")
+    if not port.isdecimal() or not port.isascii() or len(port) > 5 or int(port) > 65535:
+        name, port = host, ""
+    return domain or name or "localhost", int(port or default)
+
+
+def wire_path(path: str, *, encoded: bool) -> str:
+    """``path`` as a request line could hold it: ASCII without spaces, ``?`` and ``#``, from ``/`` on.
+
+    ``encoded`` says that its escapes are escapes; even so, hand-made events hold spaces and plain text in it.
+    """
+    if not path.startswith("/"):
+        path = "/" + path
+    if (
+        path.isascii()
+        and path.isprintable()
+        and (encoded or "%" not in path)
+        and not (" " in path or "?" in path or "#" in path)
+    ):
+        return path
+    safe = "/!\"$&'()*+,:;<=>@[\\]^`{|}~"
+    return _quote_text(path, safe=f"{safe}%" if encoded else safe)
+
+
+def _quote_text(text: str, *, safe: str) -> str:
+    """``text`` percent-encoded as UTF-8; bytes that came as surrogate escapes are themselves."""
+    from urllib.parse import quote
+
+    return quote(text.encode("utf-8", "surrogateescape"), safe=safe)

@@ -1,6 +1,6 @@
 """The gateway's way, without I/O: what the HTTP trigger does to a request, and to what became of it.
 
-The local server, ``fc-adapter invoke`` and the testing clients all ask the same ``Trigger``.
+The local server, ``fc-adapter invoke`` and the testing clients use ``read_request`` and one ``Trigger`` each.
 """
 
 from __future__ import annotations
@@ -8,13 +8,19 @@ from __future__ import annotations
 import time
 from typing import Any, NamedTuple
 
+from ..errors import EventError
 from ..messages import Request, Response, get_header
-from .request import build_event
+from .fields import check_pair
+from .headers import normalize_headers
+from .query import build_query_string, parse_query_string
+from .request import build_event, server_address, wire_path
 from .response import add_platform_headers, parse_result, platform_error
-from .rules import ACCOUNT_ID, LIMITS, METHODS
+from .rules import ACCOUNT_ID, LIMITS, METHODS, has_breaks, is_token
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from ..messages import Pairs
 
 ACCEPTED = Response(202, (), b"")  # Documented: the answer to an asynchronous request, before the function runs.
@@ -71,6 +77,53 @@ class Trigger(NamedTuple):
         return add_platform_headers(
             response, request_id=request_id, date=formatdate(usegmt=True), custom_domain=self.custom_domain
         )
+
+
+def read_request(
+    method: str,
+    target: str,
+    headers: Collection[tuple[str, str]] = (),
+    body: bytes = b"",
+    *,
+    scheme: str = "https",
+    http_version: str = "1.1",
+    client: str = "",
+) -> Request:
+    """The request that a client sent, as the gateway reads it off the wire.
+
+    ``target`` is a path with its query (``"/a%20b?x=1"``) or an absolute URL, whose scheme and host then count.
+    ``headers`` are pairs of text; Content-Length is stated anew when there is one or a body, and Transfer-Encoding
+    left out, as in a Request that comes from an event. Raises ValueError for an invalid URL or header.
+    """
+    from urllib.parse import urlsplit
+
+    if not is_token(method):
+        raise EventError(f"{method!r} is not an HTTP method")
+    for name, value in headers:
+        check_pair("headers", name, value)
+        if not is_token(name) or has_breaks(value):
+            raise EventError(f"{name[:40]!r} with the value {value[:40]!r} is not an HTTP header")
+    if not target.startswith("/"):
+        parts = urlsplit(target)
+        scheme = parts.scheme
+        headers = [
+            ("Host", parts.netloc.rpartition("@")[2]),
+            *(header for header in headers if header[0].lower() != "host"),
+        ]
+        target = parts.path + (f"?{parts.query}" if parts.query else "")
+    raw_path, _, query_string = target.partition("#")[0].partition("?")
+    kept, host, _ = normalize_headers(headers, len(body))
+    return Request(
+        method,
+        wire_path(raw_path, encoded=True),
+        build_query_string(parse_query_string(query_string)),
+        kept,
+        body,
+        scheme,
+        http_version,
+        client,
+        server_address("", host, scheme),
+    )
 
 
 def is_async(request: Request) -> bool:

@@ -22,7 +22,7 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request as HTTPRequest
 from werkzeug.wrappers import Response as HTTPResponse
 
-from ..contract.wire import read_request
+from ..contract.trigger import read_request
 from ..messages import Request
 from ..runner.context import new_request_id
 from ..runner.function import Function

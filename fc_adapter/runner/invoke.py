@@ -12,8 +12,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..application import NotFoundError
-from ..contract.trigger import ACCEPTED, Trigger, is_async
-from ..contract.wire import read_request
+from ..contract.trigger import ACCEPTED, Trigger, is_async, read_request
 from ..errors import ConfigError
 from ..messages import Request, Response, get_header
 from .context import new_request_id

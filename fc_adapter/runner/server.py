@@ -15,7 +15,7 @@ from typing import Any
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from ..contract.rules import LIMITS, decode_as_gateway
-from ..contract.wire import read_request
+from ..contract.trigger import read_request
 from ..messages import Request, Response
 from .gateway import Gateway
 

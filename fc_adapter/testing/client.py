@@ -8,8 +8,7 @@ from urllib.parse import quote
 
 import werkzeug.test
 
-from ..contract.trigger import Trigger
-from ..contract.wire import read_request
+from ..contract.trigger import Trigger, read_request
 from .exchange import Exchange, run
 
 _EXCHANGES = "fc_adapter.exchanges"

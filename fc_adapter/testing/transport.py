@@ -8,8 +8,7 @@ from typing import Any
 import httpx
 
 from ..contract.rules import decode_as_gateway
-from ..contract.trigger import Trigger
-from ..contract.wire import read_request
+from ..contract.trigger import Trigger, read_request
 from .exchange import run
 
 

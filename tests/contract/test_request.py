@@ -12,7 +12,7 @@ import pytest
 from fc_adapter import EventError
 from fc_adapter.contract.query import parse_query_string
 from fc_adapter.contract.request import build_event, load_event, parse_event
-from fc_adapter.contract.wire import read_request
+from fc_adapter.contract.trigger import read_request
 from fc_adapter.messages import Request
 from tests.conftest import make_event, read_event
 

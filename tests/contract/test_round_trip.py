@@ -16,7 +16,7 @@ from fc_adapter.contract.query import build_query_string, parse_query_string, re
 from fc_adapter.contract.request import build_event, parse_event
 from fc_adapter.contract.response import build_result, parse_result
 from fc_adapter.contract.rules import TEXT_TYPES
-from fc_adapter.contract.wire import read_request
+from fc_adapter.contract.trigger import read_request
 from fc_adapter.messages import Response, get_header
 
 TOKEN = st.text("!#$%&'*+-.^_`|~09azAZ", min_size=1, max_size=12) | st.sampled_from(

@@ -6,8 +6,7 @@ import json
 
 import pytest
 
-from fc_adapter.contract.trigger import Trigger
-from fc_adapter.contract.wire import read_request
+from fc_adapter.contract.trigger import Trigger, read_request
 
 MEGABYTE = 1024 * 1024
 

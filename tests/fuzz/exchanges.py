@@ -10,8 +10,7 @@ import stat
 import tempfile
 from pathlib import Path
 
-from fc_adapter.contract.trigger import Trigger
-from fc_adapter.contract.wire import read_request
+from fc_adapter.contract.trigger import Trigger, read_request
 from fc_adapter.errors import ConfigError
 from fc_adapter.inspector.app import App
 from fc_adapter.inspector.history import History

@@ -15,7 +15,7 @@ import h11
 from fc_adapter.contract.request import build_event
 from fc_adapter.contract.response import dump_result, parse_result
 from fc_adapter.contract.rules import decode_as_gateway
-from fc_adapter.contract.wire import read_request
+from fc_adapter.contract.trigger import read_request
 from fc_adapter.messages import Request
 
 ROOT = Path(__file__).parents[2]

@@ -14,13 +14,13 @@ EQUIVALENT = {
         "if len(special) == 2 * len(parameters) - 2: # the separators, and nothing that needs an escape",
     ): "never true, so that each query is built the exact way, which gives the same",
     (
-        "asgi.py",
+        "asgi/__init__.py",
         "Server.__init__",
         "background_timeout: float = 10.0,",
         "background_timeout: float = 11.0,",
     ): "wrap() gives it",
     (
-        "asgi.py",
+        "asgi/__init__.py",
         "Server.__init__",
         "raise_errors: bool = False,",
         "raise_errors: bool = True,",

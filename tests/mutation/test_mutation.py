@@ -161,4 +161,4 @@ def test_what_lives_is_shown(tmp_path):
 
 
 def test_module_that_is_not_deployed():
-    assert run("--module", "runner/cli.py").returncode == 1
+    assert run("--module", "cli/__init__.py").returncode == 1

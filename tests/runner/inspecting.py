@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from werkzeug.test import Client
 
-from fc_adapter.contract.wire import read_request
+from fc_adapter.contract.trigger import read_request
 from fc_adapter.inspector.app import App
 from fc_adapter.inspector.describe import Describer
 from fc_adapter.inspector.history import History

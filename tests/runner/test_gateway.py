@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from fc_adapter.contract.wire import read_request
+from fc_adapter.contract.trigger import read_request
 from fc_adapter.runner import serve
 from tests.runner.conftest import ECHO
 from tests.runner.serving import wait_until

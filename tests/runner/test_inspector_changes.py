@@ -18,8 +18,7 @@ from fc_adapter.contract.response import (
     parse_result,
     platform_error,
 )
-from fc_adapter.contract.trigger import Trigger
-from fc_adapter.contract.wire import read_request
+from fc_adapter.contract.trigger import Trigger, read_request
 from fc_adapter.inspector.changes import Stations, find_changes
 from fc_adapter.messages import Response, get_header
 from fc_adapter.runner.probe import Probe

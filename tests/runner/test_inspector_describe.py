@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fc_adapter
-from fc_adapter.contract.wire import read_request
+from fc_adapter.contract.trigger import read_request
 from fc_adapter.inspector.bodies import describe_body, image_type
 from fc_adapter.inspector.describe import find_freeze
 from fc_adapter.inspector.history import KEPT, Entry

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from fc_adapter.contract.wire import read_request
+from fc_adapter.contract.trigger import read_request
 from fc_adapter.inspector import history as history_module
 from fc_adapter.inspector.history import KEPT, History
 from fc_adapter.messages import Response

@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import fc_adapter
-from fc_adapter.contract.wire import read_request
+from fc_adapter.contract.trigger import read_request
 from fc_adapter.inspector.history import KEPT, History
 from fc_adapter.inspector.snippets import UnavailableError, build_curl, build_event_file, build_test
 from fc_adapter.messages import Response

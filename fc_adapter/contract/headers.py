@@ -1,13 +1,10 @@
-"""A request as it is on the wire: what the gateway reads there, and what holds for requests from events alike."""
+"""The headers of an event, as an application gets them."""
 
 from __future__ import annotations
 
-from ..errors import EventError
 from ..memo import HeaderNames, HeaderSets
-from ..messages import Request
 from .fields import check_pair, malformed
-from .query import build_query_string, parse_query_string
-from .rules import has_breaks, is_token
+from .rules import has_breaks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,53 +12,6 @@ if TYPE_CHECKING:
 
     from ..messages import Pairs
     from .fields import Event
-
-
-def read_request(
-    method: str,
-    target: str,
-    headers: Collection[tuple[str, str]] = (),
-    body: bytes = b"",
-    *,
-    scheme: str = "https",
-    http_version: str = "1.1",
-    client: str = "",
-) -> Request:
-    """The request that a client sent, as the gateway reads it off the wire.
-
-    ``target`` is a path with its query (``"/a%20b?x=1"``) or an absolute URL, whose scheme and host then count.
-    ``headers`` are pairs of text; Content-Length is stated anew when there is one or a body, and Transfer-Encoding
-    left out, as in a Request that comes from an event. Raises ValueError for a URL or header that is none.
-    """
-    from urllib.parse import urlsplit
-
-    if not is_token(method):
-        raise EventError(f"{method!r} is not an HTTP method")
-    for name, value in headers:
-        check_pair("headers", name, value)
-        if not is_token(name) or has_breaks(value):
-            raise EventError(f"{name[:40]!r} with the value {value[:40]!r} is not an HTTP header")
-    if not target.startswith("/"):
-        parts = urlsplit(target)
-        scheme = parts.scheme
-        headers = [
-            ("Host", parts.netloc.rpartition("@")[2]),
-            *(header for header in headers if header[0].lower() != "host"),
-        ]
-        target = parts.path + (f"?{parts.query}" if parts.query else "")
-    raw_path, _, query_string = target.partition("#")[0].partition("?")
-    kept, host, _ = normalize_headers(headers, len(body))
-    return Request(
-        method,
-        wire_path(raw_path, encoded=True),
-        build_query_string(parse_query_string(query_string)),
-        kept,
-        body,
-        scheme,
-        http_version,
-        client,
-        server_address("", host, scheme),
-    )
 
 
 def read_ascii_headers(
@@ -174,39 +124,3 @@ def _single_host(value: str) -> str:
         return value
     hosts = {host.strip() for host in value.split(",")}
     return hosts.pop() if len(hosts) == 1 else value
-
-
-def server_address(domain: str, host: str, scheme: str) -> tuple[str, int]:
-    """Name and port of the host that was addressed: what the platform says, else what the client wrote."""
-    default = 80 if scheme == "http" else 443
-    if ":" not in host:
-        return domain or host or "localhost", default
-    name, _, port = host.rpartition(":")
-    if not port.isdecimal() or not port.isascii() or len(port) > 5 or int(port) > 65535:
-        name, port = host, ""
-    return domain or name or "localhost", int(port or default)
-
-
-def wire_path(path: str, *, encoded: bool) -> str:
-    """``path`` as a request line could hold it: ASCII without spaces, ``?`` and ``#``, from ``/`` on.
-
-    ``encoded`` says that its escapes are escapes; even so, hand-made events hold spaces and plain text in it.
-    """
-    if not path.startswith("/"):
-        path = "/" + path
-    if (
-        path.isascii()
-        and path.isprintable()
-        and (encoded or "%" not in path)
-        and not (" " in path or "?" in path or "#" in path)
-    ):
-        return path
-    safe = "/!\"$&'()*+,:;<=>@[\\]^`{|}~"
-    return _quote_text(path, safe=f"{safe}%" if encoded else safe)
-
-
-def _quote_text(text: str, *, safe: str) -> str:
-    """``text`` percent-encoded as UTF-8; bytes that came as surrogate escapes are themselves."""
-    from urllib.parse import quote
-
-    return quote(text.encode("utf-8", "surrogateescape"), safe=safe)
