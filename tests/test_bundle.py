@@ -17,7 +17,7 @@ import pytest
 from packaging.requirements import Requirement
 
 import fc_adapter
-from fc_adapter.project.runtimes import RUNTIMES, Runtime
+from fc_adapter.config.runtimes import RUNTIMES, Runtime
 from fc_adapter.runner.cli import run
 from tests import bundle
 from tests.bundle import run_code

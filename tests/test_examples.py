@@ -20,11 +20,11 @@ import jsonschema
 import pytest
 import yaml
 
+from fc_adapter.config.runtimes import RUNTIMES
 from fc_adapter.contract.query import build_query_string
 from fc_adapter.contract.request import build_event
 from fc_adapter.contract.response import parse_result
 from fc_adapter.messages import Request, get_header
-from fc_adapter.project.runtimes import RUNTIMES
 from tests.conftest import SCHEMA, with_domain
 
 EXAMPLES = Path(__file__).parent.parent / "examples"

@@ -41,7 +41,7 @@ SIGNATURES = {
     "fc_adapter:current_invocation": "",
     "fc_adapter:detached": "",
     "fc_adapter.runner:serve": "handler, *, port=0, **options",
-    "fc_adapter.runner.serving:LocalPlatform": (
+    "fc_adapter.runner.platform:LocalPlatform": (
         "function, *, host='127.0.0.1', port=9000, instances=1, freeze=True, in_process=False, custom_domain=False, "
         "idle_seconds=300.0, log=..., observe=..., begin=..., made=..., probe=False"
     ),
@@ -55,7 +55,7 @@ MEMBERS = {
     "fc_adapter:Handler": ["initialize", "pre_stop"],
     "fc_adapter:Invocation": ["context", "event", "request_id"],
     "fc_adapter:RequestIdFilter": ["filter"],
-    "fc_adapter.runner.serving:LocalPlatform": ["close", "start"],
+    "fc_adapter.runner.platform:LocalPlatform": ["close", "start"],
     "fc_adapter.testing:Client": ["open", "run_wsgi_app"],
     "fc_adapter.testing:Transport": ["handle_async_request", "handle_request"],
     "fc_adapter.testing.client:TestResponse": ["event", "result"],

@@ -22,10 +22,10 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request as HTTPRequest
 from werkzeug.wrappers import Response as HTTPResponse
 
+from ..config.function import Function
 from ..contract.trigger import read_request
 from ..messages import Request
 from ..runner.context import new_request_id
-from ..runner.function import Function
 from ..runner.gateway import Gateway
 from ..runner.pool import Pool
 from .bodies import image_type

@@ -7,10 +7,10 @@ import os
 import secrets
 from typing import Any
 
-from ..runner.function import Function
+from ..config.function import Function
 from ..runner.instance import CAN_FREEZE
+from ..runner.platform import LocalPlatform
 from ..runner.server import HTTPServer, QuietRequestHandler
-from ..runner.serving import LocalPlatform
 from .app import App
 from .history import History
 from .roster import Roster

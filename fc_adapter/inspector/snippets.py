@@ -12,10 +12,10 @@ import shlex
 import textwrap
 from typing import Any
 
+from ..config.function import Function
+from ..config.target import Target
 from ..contract.rules import RESERVED_REQUEST_HEADERS, canonical_name
 from ..messages import Request, get_header
-from ..runner.function import Function
-from ..runner.target import Target
 from .describe import read_error, target
 from .history import Entry
 from .masking import MASK

@@ -5,7 +5,7 @@ Like the runner, this is for the developer's machine. A project is read, not imp
 - ``cli``: the two commands' options.
 - ``source``: the project's files as syntax trees; ``find_app``: the apps in them.
 - ``init``, ``templates``: the files that deploying adds.
-- ``doctor``: all checks and their report; ``findings``: what they read and what they say.
+- ``doctor``: all checks and their report; ``project``: what they read; ``findings``: what they say.
 - ``check_config``, ``check_source``, ``check_bundle``, ``check_import``: the checks.
-- ``runtimes``: what is known of the platform's Python runtimes.
+- ``apps``: calls that make apps; ``ignore``: ``.fcignore``; ``interpreter``: other Pythons here; ``build``: installing.
 """

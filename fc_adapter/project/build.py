@@ -10,7 +10,7 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from .runtimes import Runtime
+from ..config.runtimes import Runtime
 
 _ADAPTER = "fc-adapter"
 

@@ -15,9 +15,10 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.tags import Tag, compatible_tags, cpython_tags, parse_tag
 from packaging.utils import canonicalize_name
 
-from .findings import Finding, Project, metadata_field
+from ..config.runtimes import Runtime
+from .findings import Finding
 from .ignore import read_ignored
-from .runtimes import Runtime
+from .project import Project, metadata_field
 
 _MB = 1_000_000
 # Documented in "Limits" (Function Compute 3.0): the archive's size, when it is uploaded through OSS or the console, as

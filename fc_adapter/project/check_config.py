@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from .findings import Finding, Project
+from .findings import Finding
+from .project import Project
 
 # Documented in "Function instance lifecycle": the longest that a hook may take, in seconds.
 _HOOK_LIMITS = {"initializer": 300, "preStop": 90}

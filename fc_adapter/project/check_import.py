@@ -8,9 +8,10 @@ import subprocess
 from collections.abc import Iterator
 from typing import Any
 
-from ..runner.function import is_like_platform
+from ..config.function import is_like_platform
 from .check_bundle import is_pure
-from .findings import Finding, Project
+from .findings import Finding
+from .project import Project
 
 _PATIENCE = 60  # seconds
 

@@ -7,8 +7,9 @@ import sys
 from collections.abc import Callable, Iterator
 
 from ..contract.rules import RESERVED_PREFIX, RESERVED_RESPONSE_HEADERS
-from .findings import Finding, Project
+from .findings import Finding
 from .interpreter import compile_files
+from .project import Project
 from .source import Function, Module, assignments, defined_names, last_name, text_of
 
 # The platform states its own Content-Length, and it is the same.

@@ -8,14 +8,15 @@ import importlib.util
 import json
 from pathlib import Path
 
+from ..config.runtimes import parse_runtime
+from ..config.template import read_props, read_template
 from ..errors import ConfigError
-from ..runner.template import read_props, read_template
-from ..runner.terminal import escape_json, tell
-from .runtimes import parse_runtime
+from ..terminal import escape_json, tell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .findings import Finding, Project
+    from .findings import Finding
+    from .project import Project
 
 _LEVELS = ("error", "warning", "note")
 
@@ -71,7 +72,7 @@ def _examine(options: argparse.Namespace) -> list[Finding]:
 
 
 def _read_project(options: argparse.Namespace) -> Project:
-    from .findings import Project
+    from .project import Project
 
     template = Path(options.template)
     if not template.is_file():

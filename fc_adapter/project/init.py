@@ -7,11 +7,11 @@ import importlib.util
 import re
 from pathlib import Path
 
+from ..config.runtimes import default_runtime, parse_runtime
 from ..errors import ConfigError
-from ..runner.terminal import tell
+from ..terminal import tell
 from .build import build_command, requirement_files
 from .find_app import find_app
-from .runtimes import default_runtime, parse_runtime
 from .source import Module, defined_names
 from .templates import IGNORED, Entry, config_source, entry_source
 

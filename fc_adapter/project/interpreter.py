@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from .runtimes import Runtime
+from ..config.runtimes import Runtime
 
 _PATIENCE = 60  # seconds
 

@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from ..config.runtimes import Runtime
 from .find_app import Candidate
-from .runtimes import Runtime
 
 # YAML 1.1 reads these as something else than text.
 _WORDS = {"false", "n", "no", "null", "off", "on", "true", "y", "yes"}

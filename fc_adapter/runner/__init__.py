@@ -1,13 +1,12 @@
 """The platform's part, on the developer's machine. Nothing here is loaded in a deployed function.
 
-What the commands of ``fc-adapter`` do, and ``serve()`` for tests:
+``serve()`` is for tests; the commands of ``fc-adapter`` are in ``cli``.
 
-- ``cli``, ``invoke``, ``commands``, ``configure``: the command line.
-- ``serving``, ``server``: the HTTP server; ``gateway``: what the trigger does to a request and a response.
-- ``pool``, ``instance``, ``in_process``: the instances; ``worker``, ``runtime``, ``context``: what is inside of one;
-  ``frames``: what goes between the two; ``keeper``, ``processes``: what a function has started.
-- ``function``, ``target``, ``template``: which function to run, from a name or from ``s.yaml``.
-- ``console``, ``terminal``: lines, and what they may hold; ``record``, ``watch``: exchanges in files, reloading.
+- ``platform``: all of it together; ``server``: HTTP; ``gateway``: what the trigger does to a request and a response.
+- ``pool``, ``instance``, ``in_process``: the instances; ``worker``, ``runtime``, ``load``, ``context``, ``probe``: what
+  is inside of one; ``frames``: what goes between the two; ``keeper``, ``processes``: what a function has started.
+- ``invoke``, ``commands``, ``cli``: the command line.
+- ``console``: lines on the terminal; ``record``, ``watch``: exchanges in files, reloading.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ __all__ = ["serve"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .serving import serve
+    from .platform import serve
 else:  # type checkers would take it to have every name
 
     def __getattr__(name):
         """Load ``serve`` when it is asked for: an instance's process, made of this package too, has no server."""
         if name == "serve":
-            from .serving import serve
+            from .platform import serve
 
             return serve
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

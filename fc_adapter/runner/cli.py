@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from .. import __version__
 from ..errors import ConfigError
 from ..project.cli import add_doctor, add_init
-from .terminal import warn
+from ..terminal import warn
 
 
 def run(arguments: Sequence[str]) -> int:

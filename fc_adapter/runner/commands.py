@@ -15,20 +15,20 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..config.function import Function
+from ..config.options import configure
 from ..contract.trigger import Trigger
 from ..errors import ConfigError
 from ..messages import Response
-from .configure import configure
+from ..terminal import tell
 from .console import Console
 from .context import new_request_id
-from .function import Function
 from .gateway import Exchange, Gateway
 from .instance import CAN_FREEZE, Instance
 from .invoke import print_response
+from .platform import LocalPlatform
 from .pool import Pool
 from .record import Recorder, differences, read_record
-from .serving import LocalPlatform
-from .terminal import tell
 from .watch import watch
 
 TYPE_CHECKING = False

@@ -10,8 +10,8 @@ from collections import deque
 from typing import Any, Union
 
 from ..contract.rules import LIMITS
+from ..terminal import printable
 from .gateway import Exchange
-from .terminal import printable
 
 _COLOURS = {2: "32", 3: "36", 4: "33", 5: "31"}
 _BACKLOG = 4 * 1024 * 1024  # characters that wait to be written

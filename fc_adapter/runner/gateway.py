@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 from ..contract.response import function_error, platform_error
 from ..contract.trigger import ACCEPTED, Trigger, is_async
 from ..messages import Request, Response
+from ..terminal import warn
 from .context import new_request_id
 from .instance import Reply
 from .pool import Pool
-from .terminal import warn
 
 _SHOWN = 200  # characters of a path that nobody has checked
 

@@ -8,8 +8,8 @@ import sys
 import threading
 import time
 
+from ..config.function import Function, Hook
 from .context import new_request_id
-from .function import Function, Hook
 from .instance import Log, Reply, Span, Vitals, pre_stop_failure
 from .runtime import Runtime, dump_error, format_traceback
 

@@ -17,11 +17,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..config.function import Function, Hook
+from ..terminal import escape_json
 from .context import new_request_id
 from .frames import Frame, read_frame, write_frame
-from .function import Function, Hook
 from .processes import Descendants, newest_process, read_memory, read_share, read_stat
-from .terminal import escape_json
 
 CAN_FREEZE = hasattr(signal, "SIGSTOP")
 

@@ -12,14 +12,14 @@ from pathlib import Path
 
 from .. import __version__
 from ..application import NotFoundError
+from ..config.function import Function
+from ..config.target import Target, parse_target
 from ..contract.trigger import ACCEPTED, Trigger, is_async, read_request
 from ..errors import ConfigError
 from ..messages import Request, Response, get_header
+from ..terminal import escape_json, printable
 from .context import new_request_id
-from .function import Function
 from .runtime import Runtime, dump_error
-from .target import Target, parse_target
-from .terminal import escape_json, printable
 
 
 def invoke(options: argparse.Namespace) -> int:

@@ -14,13 +14,14 @@ from typing import Any, Callable, TextIO
 
 from .. import application
 from ..application import NotFoundError
+from ..config.function import Function
+from ..config.target import Target
 from ..contract.response import dump_result
 from ..errors import AppError, ConfigError
 from ..handler import Handler
+from ..terminal import warn
 from .context import build_context
-from .function import Function
-from .target import Target, load_target, names_handler
-from .terminal import warn
+from .load import load_target, names_handler
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

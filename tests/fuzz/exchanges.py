@@ -10,6 +10,8 @@ import stat
 import tempfile
 from pathlib import Path
 
+from fc_adapter.config.function import Function
+from fc_adapter.config.target import Target
 from fc_adapter.contract.trigger import Trigger, read_request
 from fc_adapter.errors import ConfigError
 from fc_adapter.inspector.app import App
@@ -17,11 +19,9 @@ from fc_adapter.inspector.history import History
 from fc_adapter.inspector.masking import MASK
 from fc_adapter.inspector.roster import Roster
 from fc_adapter.messages import Response
-from fc_adapter.runner.function import Function
 from fc_adapter.runner.gateway import Gateway
 from fc_adapter.runner.instance import Reply
 from fc_adapter.runner.record import Recorder, differences, read_record
-from fc_adapter.runner.target import Target
 from tests.fuzz.choices import CODES, NAMES, VALUES
 from tests.runner.inspecting import JSON_HEADERS, TOKEN, AuthorizedClient
 

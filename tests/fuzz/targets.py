@@ -12,15 +12,15 @@ import tempfile
 from pathlib import Path
 
 from fc_adapter import EventError
+from fc_adapter.config.function import Function
+from fc_adapter.config.template import read_env_file, read_template
 from fc_adapter.contract import request as request_half
 from fc_adapter.contract import response as response_half
 from fc_adapter.contract.rules import is_token
 from fc_adapter.errors import ConfigError
 from fc_adapter.runner.frames import Frame, read_frame
-from fc_adapter.runner.function import Function
 from fc_adapter.runner.instance import Reply, _is_reply
-from fc_adapter.runner.template import read_env_file, read_template
-from fc_adapter.runner.terminal import printable
+from fc_adapter.terminal import printable
 from tests.contract.test_round_trip import as_the_client_gets_it, received
 from tests.fuzz.choices import Choices
 from tests.fuzz.exchanges import check_inspector, check_record

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from fc_adapter.project.runtimes import RUNTIMES, Runtime
+from fc_adapter.config.runtimes import RUNTIMES, Runtime
 from fc_adapter.runner.cli import run
 from tests.project.shop import HERE, Shop
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from fc_adapter.config.runtimes import RUNTIMES
 from fc_adapter.project.build import build_command
-from fc_adapter.project.runtimes import RUNTIMES
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
+from fc_adapter.config import function
 from fc_adapter.project import check_bundle, check_import
-from fc_adapter.runner import function
 from tests.project.shop import APP, HERE, INDEX
 
 

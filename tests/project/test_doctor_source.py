@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
+from fc_adapter.config.runtimes import RUNTIMES, Runtime
 from fc_adapter.project import findings
-from fc_adapter.project.runtimes import RUNTIMES, Runtime
 from tests.project.shop import HERE
 
 

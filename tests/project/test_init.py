@@ -9,8 +9,9 @@ import jsonschema
 import pytest
 import yaml
 
-from fc_adapter.project import build, runtimes
-from fc_adapter.project.runtimes import RUNTIMES
+from fc_adapter.config import runtimes
+from fc_adapter.config.runtimes import RUNTIMES
+from fc_adapter.project import build
 from tests.conftest import SCHEMA, with_domain
 from tests.project.test_find_app import FACTORY, FASTAPI, FLASK, MANAGE
 

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
+from fc_adapter.config.runtimes import Runtime
 from fc_adapter.project import interpreter
 from fc_adapter.project.interpreter import find_interpreter
-from fc_adapter.project.runtimes import Runtime
 
 FUTURE = Runtime((3, 99), (2, 28), "")
 

@@ -11,13 +11,13 @@ from urllib.parse import parse_qs, urlsplit
 
 from werkzeug.test import Client
 
+from fc_adapter.config.function import Function
 from fc_adapter.contract.trigger import read_request
 from fc_adapter.inspector.app import App
 from fc_adapter.inspector.describe import Describer
 from fc_adapter.inspector.history import History
 from fc_adapter.inspector.roster import Roster
-from fc_adapter.runner.function import Function
-from fc_adapter.runner.serving import LocalPlatform
+from fc_adapter.runner.platform import LocalPlatform
 from tests.runner.serving import PATIENCE, Answer
 
 TOKEN = "token-of-the-inspector"

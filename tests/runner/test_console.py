@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from fc_adapter.runner.function import Function
+from fc_adapter.config.function import Function
 from fc_adapter.runner.in_process import LocalInstance
 from tests.runner.serving import PATIENCE, SOURCE, children, is_running, wait_until
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from fc_adapter.config.function import Function
 from fc_adapter.inspector.roster import Roster
-from fc_adapter.runner.function import Function
 from fc_adapter.runner.in_process import LocalInstance
 
 

@@ -212,7 +212,7 @@ def test_no_inspector_where_none_can_be_had(project, monkeypatch, capsys):
 
 
 def test_nothing_of_it_is_loaded_unless_it_serves(project):
-    program = "import sys, fc_adapter.runner.commands as c; from fc_adapter.runner.serving import serve; "
+    program = "import sys, fc_adapter.runner.commands as c; from fc_adapter.runner.platform import serve; "
     program += "print([name for name in sys.modules if 'inspector' in name or 'probe' in name])"
     output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert output.stdout == "[]\n"

@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import pytest
 
+from fc_adapter.config.function import Function
+from fc_adapter.config.target import Target
 from fc_adapter.runner import instance as instance_module
-from fc_adapter.runner.function import Function
 from fc_adapter.runner.instance import CAN_FREEZE, Instance
-from fc_adapter.runner.target import Target
 from tests.runner.serving import state, wait_until
 
 SURROUNDINGS = """

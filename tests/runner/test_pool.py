@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from fc_adapter.runner.function import Function, Hook
+from fc_adapter.config.function import Function, Hook
 from fc_adapter.runner.in_process import LocalInstance
 from fc_adapter.runner.instance import Reply, Vitals
 from fc_adapter.runner.pool import Pool

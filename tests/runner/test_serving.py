@@ -14,9 +14,9 @@ import urllib.request
 import pytest
 
 import fc_adapter.runner
+from fc_adapter.config.function import Function, Hook
 from fc_adapter.errors import ConfigError
-from fc_adapter.runner.function import Function, Hook
-from fc_adapter.runner.serving import LocalPlatform
+from fc_adapter.runner.platform import LocalPlatform
 from tests.runner.serving import wait_until, workers
 
 
@@ -95,7 +95,7 @@ def test_ipv6_url():
 def test_hooks_in_this_process(tmp_path):
     (tmp_path / "hooks_of_mine.py").write_text("def fail(context): raise RuntimeError(context.function.name)")
     lines = []
-    from fc_adapter.runner.target import parse_target
+    from fc_adapter.config.target import parse_target
 
     handler = parse_target(f"{tmp_path}/hooks_of_mine.py:fail")
     before = os.getcwd()

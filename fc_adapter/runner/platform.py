@@ -7,15 +7,15 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
+from ..config.function import Function
+from ..config.target import parse_target
 from ..contract.trigger import Trigger
 from ..messages import Request
-from .function import Function
 from .gateway import Exchange, Gateway
 from .in_process import LocalInstance
 from .instance import CAN_FREEZE, Instance, Log
 from .pool import AnyInstance, Pool
 from .server import HTTPServer
-from .target import parse_target
 
 
 class LocalPlatform:

@@ -9,9 +9,9 @@ from typing import Any
 
 from ..contract.rules import METHODS
 from ..errors import ConfigError
+from ..terminal import warn
 from .function import Function, Hook
 from .target import Target
-from .terminal import warn
 
 
 def read_template(path: Path, *, resource: str | None = None) -> Function:

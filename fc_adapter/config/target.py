@@ -1,0 +1,39 @@
+"""From what a user types, ``index:handler``, to where the handler is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from ..application import NotFoundError
+
+
+class Target(NamedTuple):
+    """Where a handler is: ``directory`` is the code directory, ``module`` and ``attribute`` are names in it."""
+
+    directory: Path
+    module: str
+    attribute: str
+
+
+def parse_target(text: str) -> Target:
+    """Read ``index:handler``, FC's own ``index.handler``, or ``path/to/index.py:handler``.
+
+    The code directory is that of the path, or the current one. Raises NotFoundError for anything else.
+    """
+    place, colon, attribute = text.rpartition(":")
+    if text.endswith(".py"):
+        place, attribute = text, "handler"
+    elif not colon:
+        place, _, attribute = text.rpartition(".")
+    directory, name = os.path.split(place)
+    if place.endswith(".py"):
+        if not Path(place).is_file():
+            raise NotFoundError(f"cannot load {text!r}: there is no file {place!r}")
+        name = name[: -len(".py")]
+    if name and not name.replace(".", "").isidentifier():
+        raise NotFoundError(f"cannot load {text!r}: {name!r} is no name of a Python module; rename the file")
+    if not name or not attribute:
+        raise NotFoundError(f"cannot load {text!r}: expected index:handler, index.handler or path/to/index.py:handler")
+    return Target(Path(directory or ".").resolve(), name, attribute)

@@ -1,0 +1,96 @@
+"""A project that is to be deployed, as the checks of ``fc-adapter doctor`` read it."""
+
+from __future__ import annotations
+
+import ast
+from functools import cached_property
+from importlib.metadata import Distribution, distributions
+from pathlib import Path
+from typing import Any
+
+from packaging.utils import canonicalize_name
+
+from ..config.function import Function
+from ..config.options import localize_path
+from ..config.runtimes import Runtime
+from ..config.target import Target
+from ..errors import ConfigError
+from .build import build_command
+from .find_app import find_app
+from .interpreter import find_interpreter
+from .source import Module, find_sources
+
+
+class Project:
+    """A function that is to be deployed.
+
+    ``props`` are its properties as they are written in the template, ``function`` is what they mean.
+    """
+
+    def __init__(self, function: Function, props: dict[str, Any], runtime: Runtime) -> None:
+        self.function = function
+        self.props = props
+        self.runtime = runtime
+
+    @property
+    def target(self) -> Target:
+        """The code directory, and the handler in it."""
+        target: Target = self.function.handler
+        return target
+
+    @property
+    def directory(self) -> Path:
+        """The code directory, which is what is uploaded."""
+        return self.target.directory
+
+    @cached_property
+    def build(self) -> str:
+        """The command that installs the packages again."""
+        try:
+            package = find_app(self.directory).app.package
+        except ConfigError:
+            package = ""
+        return build_command(self.directory, self.runtime, package)
+
+    @cached_property
+    def python(self) -> str | None:
+        """An interpreter of the runtime's version on this machine."""
+        return find_interpreter(self.runtime)
+
+    @cached_property
+    def path(self) -> list[Path]:
+        """The directories in the code that Python imports from."""
+        listed = localize_path(self.function.environment.get("PYTHONPATH", ""), self.directory).split(":")
+        inside = [Path(each) for each in listed if self.directory in Path(each).parents]
+        return [self.directory, *inside]
+
+    @cached_property
+    def packages(self) -> dict[str, Distribution]:
+        """The installed distributions in the code, by their normalized names."""
+        found = distributions(path=[str(each) for each in self.path])
+        return {canonicalize_name(metadata_field(each, "Name")): each for each in found}
+
+    @cached_property
+    def modules(self) -> list[Module]:
+        """The project's own Python files."""
+        return [Module(path) for path in find_sources(self.directory)]
+
+    @property
+    def entry(self) -> Module | None:
+        """The file of the handler's module, if it is in the code."""
+        for root in self.path:
+            place = root.joinpath(*self.target.module.split("."))
+            for path in (place / "__init__.py", place.with_name(f"{place.name}.py")):
+                if path.is_file():
+                    return next((each for each in self.modules if each.path == path), None) or Module(path)
+        return None
+
+    def place(self, module: Module, node: ast.AST | None = None) -> str:
+        """Where something is, for people: ``shop/app.py, line 3``."""
+        name = module.path.relative_to(self.directory)
+        return f"{name}, line {node.lineno}" if isinstance(node, (ast.expr, ast.stmt)) else str(name)
+
+
+def metadata_field(package: Distribution, name: str) -> str:
+    """A field of a package's metadata, or ``""``."""
+    return package.metadata[name] if name in package.metadata else ""  # noqa: SIM401 - its type promises no get()
