@@ -181,11 +181,21 @@ def _add_replay(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = commands.add_parser(
         "replay",
         help="run recorded exchanges again and show what differs",
-        description="Run exchanges that serve --record has kept again, and show what differs.",
+        description="Run exchanges that serve --record has kept again, here or in the cloud, and show what differs.",
         epilog="Exits with status 1 when anything differs.",
     )
     parser.set_defaults(command=command, name="replay")
-    parser.add_argument("files", metavar="FILE", nargs="+", help="what serve --record has written")
+    parser.add_argument("files", metavar="FILE|DIR", nargs="+", help="what serve --record has written")
+    parser.add_argument("--to", metavar="URL", help="send the requests to a deployed function at URL instead")
+    parser.add_argument("--yes", action="store_true", help="with --to: do not ask before requests that may change data")
+    parser.add_argument(
+        "--ignore-header", metavar="NAME", action="append", default=[], help="do not compare it; may be repeated"
+    )
+    parser.add_argument(
+        "--insensitive",
+        action="store_true",
+        help="compare header values and text without letter case and white space, and JSON by value",
+    )
     parser.add_argument("--target", metavar="TARGET", help=f"{_TARGET}; otherwise s.yaml says it")
     _add_function_options(parser)
     parser.reads_environment = True

@@ -28,7 +28,7 @@ from .instance import CAN_FREEZE, Instance
 from .invoke import print_response
 from .platform import LocalPlatform
 from .pool import Pool
-from .record import Recorder, differences, read_record
+from .record import Comparison, Recorder, list_records, read_record
 from .watch import watch
 
 TYPE_CHECKING = False
@@ -121,13 +121,20 @@ def _serve(options: argparse.Namespace, console: Console) -> int:
 
 
 def replay(options: argparse.Namespace) -> int:
-    """Run recorded exchanges again; print what differs. Returns 1 when anything does."""
+    """Run recorded exchanges again, here or with ``--to`` there; print what differs. Returns 1 when anything does."""
+    records = [(str(path), read_record(path)) for path in list_records(options.files)]
+    if options.to is not None:
+        if options.target is not None or options.template is not None:
+            raise ConfigError("--to sends to a deployed function, so there is no --target and no --template")
+        from ..probe.resend import resend
+
+        return resend(records, options)
     with Console() as console:
-        return _replay(options, console)
+        return _replay(records, options, console)
 
 
-def _replay(options: argparse.Namespace, console: Console) -> int:
-    records = [(name, read_record(Path(name))) for name in options.files]
+def _replay(records: list[tuple[str, dict[str, Any]]], options: argparse.Namespace, console: Console) -> int:
+    comparison = Comparison(ignore=options.ignore_header, insensitive=options.insensitive)
     function = configure(options)
     pool = Pool(lambda: Instance(function, log=console.log, freeze=False), limit=1, idle_seconds=300.0)
     status = 0
@@ -139,7 +146,7 @@ def _replay(options: argparse.Namespace, console: Console) -> int:
             gateway = Gateway(pool, trigger, observe=console.report)
             request_id = new_request_id()
             response, reply = gateway.run_event(record["event"], request_id)
-            found = list(differences(record["response"], trigger.finish(response, request_id)))
+            found = list(comparison.differences(record["response"], trigger.finish(response, request_id)))
             tell(f"{'differs' if found else 'same'}: {name}", *(f"  {line}" for line in found))
             if reply.kind != "result":
                 console.say(reply.describe_error())

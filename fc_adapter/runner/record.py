@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -100,23 +101,73 @@ def describe_response(response: Response) -> dict[str, Any]:
     return {"status": response.status, "headers": [list(header) for header in response.headers], **_body(response.body)}
 
 
-def differences(recorded: dict[str, Any], response: Response) -> Iterator[str]:
-    """What differs between a recorded response and a new one: a line for each."""
-    now = describe_response(response)
-    if recorded["status"] != now["status"]:
-        yield f"status: {recorded['status']} -> {now['status']}"
-    before, after = (
-        [(name, value) for name, value in each["headers"] if name.lower() not in _VARYING] for each in (recorded, now)
-    )
-    for name, value in before:
-        if (name, value) not in after:
-            yield f"- {name}: {value}"
-    for name, value in after:
-        if (name, value) not in before:
-            yield f"+ {name}: {value}"
-    for key in ("body", "base64"):
-        if recorded.get(key) != now.get(key):
-            yield f"{key}: {_short(recorded.get(key))} -> {_short(now.get(key))}"
+class Comparison:
+    """How a recorded response and a new one are compared.
+
+    ``ignore`` are names of headers that do not count. With ``insensitive``, neither do letter case and white space in
+    header values and text, nor the order of keys in JSON. The letter case of header names never counts.
+    """
+
+    def __init__(self, *, ignore: Iterable[str] = (), insensitive: bool = False) -> None:
+        self._ignored = {*_VARYING, *(name.lower() for name in ignore)}
+        self._insensitive = insensitive
+
+    def differences(self, recorded: dict[str, Any], response: Response) -> Iterator[str]:
+        """What differs between a recorded response and a new one: a line for each."""
+        now = describe_response(response)
+        if recorded["status"] != now["status"]:
+            yield f"status: {recorded['status']} -> {now['status']}"
+        before, after = (
+            [(name, value) for name, value in each["headers"] if name.lower() not in self._ignored]
+            for each in (recorded, now)
+        )
+        for sign, headers, others in (("-", before, after), ("+", after, before)):
+            known = set(map(self._header_key, others))
+            for header in headers:
+                if self._header_key(header) not in known:
+                    yield f"{sign} {header[0]}: {header[1]}"
+        for key in ("body", "base64"):
+            if self._body_key(recorded.get(key)) != self._body_key(now.get(key)):
+                yield f"{key}: {_short(recorded.get(key))} -> {_short(now.get(key))}"
+
+    def _header_key(self, header: tuple[str, str]) -> tuple[str, str]:
+        name, value = header
+        return name.lower(), _fold(value) if self._insensitive else value
+
+    def _body_key(self, text: str | None) -> str | None:
+        if text is None or not self._insensitive:
+            return text
+        with contextlib.suppress(ValueError, RecursionError):
+            text = json.dumps(json.loads(text), sort_keys=True)
+        return _fold(text)
+
+
+def _fold(text: str) -> str:
+    return " ".join(text.split()).casefold()
+
+
+def list_records(names: Iterable[str]) -> list[Path]:
+    """The files that ``names`` stand for: of a directory its records, in the order in which their requests came.
+
+    Raises ConfigError for a directory without any.
+    """
+    paths: list[Path] = []
+    for path in map(Path, names):
+        if not path.is_dir():
+            paths.append(path)
+            continue
+        found = list(path.glob("*.json"))
+        if not found:
+            raise ConfigError(f"there are no recorded exchanges in {str(path)!r}")
+        paths += sorted(found, key=_came_at)
+    return paths
+
+
+def _came_at(path: Path) -> tuple[str, int, str]:
+    """Sorts records by the milliseconds that the event states; the names of files have seconds only."""
+    context = read_record(path)["event"].get("requestContext")
+    epoch = context.get("timeEpoch") if isinstance(context, dict) else None
+    return str(epoch or "").zfill(20), path.stat().st_mtime_ns, path.name
 
 
 def _body(body: bytes) -> dict[str, str]:

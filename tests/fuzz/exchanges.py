@@ -21,7 +21,7 @@ from fc_adapter.inspector.roster import Roster
 from fc_adapter.messages import Response
 from fc_adapter.runner.gateway import Gateway
 from fc_adapter.runner.instance import Reply
-from fc_adapter.runner.record import Recorder, differences, read_record
+from fc_adapter.runner.record import Comparison, Recorder, read_record
 from tests.fuzz.choices import CODES, NAMES, VALUES
 from tests.runner.inspecting import JSON_HEADERS, TOKEN, AuthorizedClient
 
@@ -289,9 +289,14 @@ def check_record(choices):
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         record = read_record(file)
         assert record["event"] == exchange.event
-        assert list(differences(record["response"], exchange.response)) == []
+        assert list(Comparison().differences(record["response"], exchange.response)) == []
         assert (
-            list(differences(record["response"], exchange.response._replace(body=exchange.response.body + b"x"))) != []
+            list(
+                Comparison().differences(
+                    record["response"], exchange.response._replace(body=exchange.response.body + b"x")
+                )
+            )
+            != []
         )
 
 
@@ -304,4 +309,4 @@ def _check_file(file, data):
         assert len(str(error)) < 1000
     else:
         json.dumps(record["event"], ensure_ascii=False).encode("utf-8")
-        list(differences(record["response"], Response(200, (("A", "b"),), b"\xff")))
+        list(Comparison().differences(record["response"], Response(200, (("A", "b"),), b"\xff")))

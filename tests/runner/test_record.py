@@ -18,7 +18,7 @@ from fc_adapter.runner import record
 from fc_adapter.runner.cli import run
 from fc_adapter.runner.gateway import Exchange
 from fc_adapter.runner.instance import Reply
-from fc_adapter.runner.record import Recorder, describe_response, differences, read_record
+from fc_adapter.runner.record import Comparison, Recorder, describe_response, list_records, read_record
 from tests.runner.serving import PATIENCE
 
 SOURCE = """
@@ -253,8 +253,37 @@ def test_record_that_cannot_be_made_costs_its_client_nothing(serve, tmp_path):
 def test_differences():
     before = Response(200, (("A", "1"), ("Date", "x"), ("B", "2")), b"a")
     after = Response(500, (("A", "1"), ("Date", "y"), ("B", "3")), b"b" * 500)
-    found = list(differences(describe_response(before), after))
+    found = list(Comparison().differences(describe_response(before), after))
     assert found[:3] == ["status: 200 -> 500", "- B: 2", "+ B: 3"]
     assert found[3].startswith("body: 'a' -> 'bbb")
     assert len(found[3]) < 300
-    assert list(differences(describe_response(before), before)) == []
+    assert list(Comparison().differences(describe_response(before), before)) == []
+
+
+def test_differences_that_need_not_count():
+    def compare(before, after, **options):
+        return list(Comparison(**options).differences(describe_response(before), after))
+
+    before = Response(200, (("X-Build", "1"), ("Cache-Control", "No-Store")), b'{"a": 1, "b": "Yes"}')
+    after = Response(200, (("x-build", "2"), ("cache-control", "no-store")), b'{"b":"yes","a":1}')
+    assert [line[0] for line in compare(before, after)] == ["-", "-", "+", "+", "b"]
+    assert [line[:9] for line in compare(before, after, ignore=["x-BUILD"])] == ["- Cache-C", "+ cache-c", "body: '{\""]
+    assert compare(before, after, ignore=["x-build"], insensitive=True) == []
+    texts = Response(200, (), b"One\n two"), Response(200, (), b"one two ")
+    assert compare(*texts) != []
+    assert compare(*texts, insensitive=True) == []
+    assert compare(Response(200, (), b"\xff"), Response(200, (), b"\xfe"), insensitive=True) != []
+
+
+def test_records_of_a_directory_are_in_the_order_of_their_requests(tmp_path):
+    for name, epoch in (("b", "1777863721002"), ("a", "1777863721010"), ("c", "999"), ("d", None)):
+        event = {"requestContext": {"timeEpoch": epoch}} if epoch else {"requestContext": None}
+        record = {"event": event, "response": {"status": 200, "headers": []}}
+        (tmp_path / f"{name}.json").write_text(json.dumps(record))
+    names = [path.stem for path in list_records([str(tmp_path / "a.json"), str(tmp_path)])]
+    assert names == ["a", "d", "c", "b", "a"]
+
+
+def test_directory_without_records(tmp_path, capsys):
+    assert run(["replay", str(tmp_path), "--target", "index:handler"]) == 2
+    assert "there are no recorded exchanges in" in capsys.readouterr().err
