@@ -10,7 +10,7 @@ import threading
 
 def main() -> None:
     """Run the command line and exit with its status."""
-    from .runner.cli import run
+    from .cli import run
 
     status = run(sys.argv[1:])
     if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):

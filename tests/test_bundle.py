@@ -17,8 +17,8 @@ import pytest
 from packaging.requirements import Requirement
 
 import fc_adapter
+from fc_adapter.cli import run
 from fc_adapter.config.runtimes import RUNTIMES, Runtime
-from fc_adapter.runner.cli import run
 from tests import bundle
 from tests.bundle import run_code
 from tests.conftest import HTTP_EVENTS, dump, make_event, read_event

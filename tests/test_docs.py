@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 import fc_adapter
+from fc_adapter.cli import run
 from fc_adapter.contract.rules import (
     HOP_BY_HOP_HEADERS,
     LIMITS,
@@ -22,7 +23,6 @@ from fc_adapter.contract.rules import (
     RESERVED_RESPONSE_HEADERS,
     TEXT_TYPES,
 )
-from fc_adapter.runner.cli import run
 from tests.conftest import SCHEMA
 from tests.pages import ROOT, read_page
 from tests.shell import Shell, find_difference, find_missing, is_server, split_commands, split_session

@@ -69,10 +69,33 @@ def test_only_the_command_line_imports_what_is_for_the_developers_machine():
     assert importers == ["__main__.py"]
 
 
-def test_the_runner_imports_of_init_and_doctor_their_options_alone():
-    imports = [name for path in PACKAGE.joinpath("runner").glob("*.py") for name in imported_by(path)]
-    assert [name for name in imports if "project" in name] == ["..project.cli"]
-    assert "packaging" not in loaded_by("import fc_adapter.runner.cli")
+# The rooms for the developer's machine, and which of them each may import.
+ROOMS = {
+    "config": set(),
+    "runner": {"config"},
+    "inspector": {"config", "runner"},
+    "project": {"config", "runner"},
+    "testing": {"config", "runner"},
+    "probe": {"config", "runner"},
+    "cli": {"config", "runner", "inspector", "project", "probe"},
+}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_arrows_run_down_only(room):
+    imported = {
+        name.strip(".").partition(".")[0]
+        for path in PACKAGE.joinpath(room).glob("*.py")
+        for name in imported_by(path)
+        if name.startswith("..")
+    }
+    assert imported & set(ROOMS) <= ROOMS[room]
+
+
+def test_reading_a_command_line_loads_no_command():
+    loaded = loaded_by("import fc_adapter.cli")
+    assert "fc_adapter.cli.parser" in loaded
+    assert not {"packaging", "werkzeug", "yaml", "fc_adapter.cli.serve", "fc_adapter.project"} & loaded
 
 
 CORE = [PACKAGE / "errors.py", PACKAGE / "messages.py", *sorted((PACKAGE / "contract").glob("*.py"))]

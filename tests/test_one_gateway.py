@@ -11,8 +11,8 @@ import httpx
 import pytest
 from werkzeug.test import EnvironBuilder
 
+from fc_adapter.cli import run
 from fc_adapter.runner import serve
-from fc_adapter.runner.cli import run
 from fc_adapter.testing import Client, Transport
 
 INDEX = """

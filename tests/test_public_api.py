@@ -9,7 +9,7 @@ from importlib import import_module
 import pytest
 
 from fc_adapter import wrap
-from fc_adapter.runner.cli import run
+from fc_adapter.cli import run
 
 NAMES = {
     "fc_adapter": [

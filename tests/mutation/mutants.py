@@ -61,7 +61,16 @@ class Mutant(NamedTuple):
 
 def deployed_modules(package):
     """The modules that a deployed function may import, as paths below ``package``."""
-    local = ("cli", "config", "inspector", "project", "runner", "terminal.py", "testing")  # for the developer's machine
+    local = (
+        "cli",
+        "config",
+        "inspector",
+        "probe",
+        "project",
+        "runner",
+        "terminal.py",
+        "testing",
+    )  # for the developer's machine
     paths = (path.relative_to(package) for path in sorted(Path(package).rglob("*.py")))
     return [path.as_posix() for path in paths if path.parts[0] not in local and path.name != "__main__.py"]
 

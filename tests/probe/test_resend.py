@@ -14,10 +14,10 @@ import threading
 
 import pytest
 import trustme
+from fc_adapter.runner.cli import run
 
 from fc_adapter.messages import Response
 from fc_adapter.runner import serve
-from fc_adapter.runner.cli import run
 from fc_adapter.runner.record import Recorder
 from tests.runner.test_record import PATIENCE
 

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
+from fc_adapter.cli import run
 from fc_adapter.config.runtimes import RUNTIMES, Runtime
-from fc_adapter.runner.cli import run
 from tests.project.shop import HERE, Shop
 
 

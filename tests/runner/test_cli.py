@@ -13,7 +13,7 @@ import time
 import pytest
 
 from fc_adapter import __version__
-from fc_adapter.runner.cli import run
+from fc_adapter.cli import run
 from fc_adapter.runner.context import build_context
 from tests.conftest import EVENTS
 
@@ -432,7 +432,7 @@ def test_interrupt(command, monkeypatch):
     def interrupt(text):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("fc_adapter.runner.invoke.write_output", interrupt)
+    monkeypatch.setattr("fc_adapter.cli.invoke.write_output", interrupt)
     assert command("event", "GET", "/") == (130, "", "")
 
 

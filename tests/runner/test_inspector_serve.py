@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from fc_adapter.cli import serve as commands
 from fc_adapter.inspector.history import KEPT
 from fc_adapter.inspector.serving import Inspector
-from fc_adapter.runner import commands
 from fc_adapter.runner.pool import Pool
 from tests.runner.inspecting import Page, inspected
 from tests.runner.serving import PATIENCE, Server, is_running, kill_process, wait_until
@@ -205,14 +205,14 @@ def test_no_inspector_where_none_can_be_had(project, monkeypatch, capsys):
     monkeypatch.setattr("fc_adapter.inspector.serving.HTTPServer", refuse)
     monkeypatch.setattr(commands, "time", Interrupted)
     monkeypatch.setattr(commands, "_on_termination", lambda action: None)
-    from fc_adapter.runner.cli import run
+    from fc_adapter.cli import run
 
     assert run(["serve", "index:handler", "--port", "0"]) == 0
     assert "note: no inspector: Address family not supported by protocol" in capsys.readouterr().err
 
 
 def test_nothing_of_it_is_loaded_unless_it_serves(project):
-    program = "import sys, fc_adapter.runner.commands as c; from fc_adapter.runner.platform import serve; "
+    program = "import sys, fc_adapter.cli.serve as c; from fc_adapter.runner.platform import serve; "
     program += "print([name for name in sys.modules if 'inspector' in name or 'probe' in name])"
     output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert output.stdout == "[]\n"
@@ -227,7 +227,7 @@ def test_page_is_in_the_wheel(tmp_path):
     )
     with zipfile.ZipFile(tmp_path / output.stdout.split()[-1]) as wheel:
         for path in static.iterdir():
-            assert wheel.read(f"fc_adapter.inspector/static/{path.name}") == path.read_bytes()
+            assert wheel.read(f"fc_adapter/inspector/static/{path.name}") == path.read_bytes()
 
 
 # ---- what it sees ----------------------------------------------------------------------------------------------------

@@ -14,13 +14,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import fc_adapter
+from fc_adapter.cli import run
 from fc_adapter.config.function import Function
 from fc_adapter.config.target import Target
 from fc_adapter.contract.trigger import read_request
 from fc_adapter.inspector.history import KEPT, History
 from fc_adapter.inspector.snippets import UnavailableError, build_curl, build_event_file, build_test
 from fc_adapter.messages import Response
-from fc_adapter.runner.cli import run
 from fc_adapter.runner.gateway import Exchange
 from tests.contract.test_round_trip import requests
 from tests.runner.inspecting import inspected

@@ -16,8 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from fc_adapter.runner import commands
-from fc_adapter.runner.cli import run
+from fc_adapter.cli import run
+from fc_adapter.cli import serve as commands
 from tests.runner.serving import PATIENCE, SOURCE, Server, is_running, state, wait_until
 
 

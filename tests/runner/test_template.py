@@ -8,11 +8,11 @@ import time
 
 import pytest
 
+from fc_adapter.cli import run
 from fc_adapter.config import options as configure
 from fc_adapter.config.function import METHODS, Hook
 from fc_adapter.config.template import parse_variable, read_env_file, read_template
 from fc_adapter.errors import ConfigError
-from fc_adapter.runner.cli import run
 from tests.runner.serving import PATIENCE
 
 RUNTIME = "python{}.{}".format(*sys.version_info)

@@ -1,4 +1,4 @@
-"""The commands ``serve`` and ``replay``: the whole platform on this machine."""
+"""The command ``serve``: the whole platform on this machine."""
 
 from __future__ import annotations
 
@@ -17,19 +17,16 @@ from urllib.parse import urlsplit
 
 from ..config.function import Function
 from ..config.options import configure
-from ..contract.trigger import Trigger
 from ..errors import ConfigError
 from ..messages import Response
-from ..terminal import tell
-from .console import Console
-from .context import new_request_id
-from .gateway import Exchange, Gateway
-from .instance import CAN_FREEZE, Instance
-from .invoke import print_response
-from .platform import LocalPlatform
-from .pool import Pool
-from .record import Comparison, Recorder, list_records, read_record
-from .watch import watch
+from ..runner.console import Console
+from ..runner.gateway import Exchange
+from ..runner.instance import CAN_FREEZE
+from ..runner.platform import LocalPlatform
+from ..runner.pool import Pool
+from ..runner.record import Recorder
+from ..runner.watch import watch
+from .output import print_response
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,7 +84,7 @@ def _serve(options: argparse.Namespace, console: Console) -> int:
     watcher = None
     try:
         _on_termination(_interrupt)
-        if not _warm_up(platform.pool, function, console, options.name) and not options.reload:
+        if not warm_up(platform.pool, function, console, options.name) and not options.reload:
             return 1
         for note in _notes(options, function):
             console.say(f"note: {note}")
@@ -120,42 +117,6 @@ def _serve(options: argparse.Namespace, console: Console) -> int:
         platform.close()
 
 
-def replay(options: argparse.Namespace) -> int:
-    """Run recorded exchanges again, here or with ``--to`` there; print what differs. Returns 1 when anything does."""
-    records = [(str(path), read_record(path)) for path in list_records(options.files)]
-    if options.to is not None:
-        if options.target is not None or options.template is not None:
-            raise ConfigError("--to sends to a deployed function, so there is no --target and no --template")
-        from ..probe.resend import resend
-
-        return resend(records, options)
-    with Console() as console:
-        return _replay(records, options, console)
-
-
-def _replay(records: list[tuple[str, dict[str, Any]]], options: argparse.Namespace, console: Console) -> int:
-    comparison = Comparison(ignore=options.ignore_header, insensitive=options.insensitive)
-    function = configure(options)
-    pool = Pool(lambda: Instance(function, log=console.log, freeze=False), limit=1, idle_seconds=300.0)
-    status = 0
-    try:
-        if not _warm_up(pool, function, console, options.name):
-            return 1
-        for name, record in records:
-            trigger = Trigger(function.methods, bool(record.get("custom_domain")))
-            gateway = Gateway(pool, trigger, observe=console.report)
-            request_id = new_request_id()
-            response, reply = gateway.run_event(record["event"], request_id)
-            found = list(comparison.differences(record["response"], trigger.finish(response, request_id)))
-            tell(f"{'differs' if found else 'same'}: {name}", *(f"  {line}" for line in found))
-            if reply.kind != "result":
-                console.say(reply.describe_error())
-            status = status or int(bool(found))
-    finally:
-        pool.close()
-    return status
-
-
 def _check(url: str, path: str, console: Console) -> int:
     """Send a GET request and print the answer. Returns 1 when it is an error of the server's."""
     with contextlib.closing(http.client.HTTPConnection(url.partition("//")[2])) as connection:
@@ -167,7 +128,7 @@ def _check(url: str, path: str, console: Console) -> int:
     return int(response.status >= 500)
 
 
-def _warm_up(pool: Pool, function: Function, console: Console, command: str) -> bool:
+def warm_up(pool: Pool, function: Function, console: Console, command: str) -> bool:
     """Start an instance, or say why that fails."""
     failure = pool.warm_up()
     if failure is not None:

@@ -1,4 +1,4 @@
-"""The command line of ``fc-adapter``."""
+"""What a command line may hold: the commands and their options."""
 
 from __future__ import annotations
 
@@ -6,43 +6,11 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from .. import __version__
-from ..errors import ConfigError
-from ..project.cli import add_doctor, add_init
 from ..terminal import warn
-
-
-def run(arguments: Sequence[str]) -> int:
-    """Run one command and return its exit status: 0, 1 for a function error, 2 for wrong usage."""
-    name = "fc-adapter"
-    try:
-        try:
-            options = _build_parser().parse_args(arguments)
-            name = f"fc-adapter {options.name}"
-            return int(options.command(options))
-        finally:
-            sys.stdout.flush()
-    except ConfigError as error:
-        warn(f"{name}: {error}")
-        return 2
-    except OSError as error:
-        if not isinstance(error, BrokenPipeError):  # then whoever reads the output has read enough
-            warn(f"{name}: {error}")
-        _drop_output()
-        return 1
-    except KeyboardInterrupt:
-        return 130
-
-
-def _drop_output() -> None:
-    """Lose what standard output still holds if it cannot be written: the exit would fail at it once more."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -69,13 +37,13 @@ class _Parser(argparse.ArgumentParser):
         sys.exit(2)
 
 
-def _build_parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="fc-adapter", description="Run web apps on Alibaba Cloud Function Compute, and try them here."
     )
     parser.add_argument("--version", action="version", version=f"fc-adapter {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_invoke, _add_event, _add_serve, _add_replay, add_init, add_doctor):
+    for add in (_add_invoke, _add_event, _add_serve, _add_replay, _add_init, _add_doctor):
         add(commands)
     return parser
 
@@ -120,7 +88,7 @@ def _add_event(commands: argparse._SubParsersAction[_Parser]) -> None:
 
 def _add_serve(commands: argparse._SubParsersAction[_Parser]) -> None:
     def command(options: argparse.Namespace) -> int:
-        from .commands import serve
+        from .serve import serve
 
         return serve(options)
 
@@ -174,7 +142,7 @@ def _add_serve(commands: argparse._SubParsersAction[_Parser]) -> None:
 
 def _add_replay(commands: argparse._SubParsersAction[_Parser]) -> None:
     def command(options: argparse.Namespace) -> int:
-        from .commands import replay
+        from .replay import replay
 
         return replay(options)
 
@@ -199,6 +167,51 @@ def _add_replay(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser.add_argument("--target", metavar="TARGET", help=f"{_TARGET}; otherwise s.yaml says it")
     _add_function_options(parser)
     parser.reads_environment = True
+
+
+def _add_init(commands: argparse._SubParsersAction[_Parser]) -> None:
+    """Add ``fc-adapter init`` to the commands."""
+
+    def command(options: argparse.Namespace) -> int:
+        from ..project.init import init
+
+        return init(options)
+
+    parser = commands.add_parser(
+        "init",
+        help="write what a project needs to become a function",
+        description="Find the app of the project in this directory, and write index.py, s.yaml and .fcignore for it.",
+        epilog="Nothing is overwritten, and nothing of the project is imported.",
+    )
+    parser.set_defaults(command=command, name="init")
+    parser.add_argument("--app", metavar="MODULE:APP", help="such as shop.app:app or shop:create_app()")
+    parser.add_argument("--name", dest="function", help="of the function (default: the directory's)")
+    parser.add_argument("--region", default="cn-hangzhou", help="where it runs (default: %(default)s)")
+    parser.add_argument("--runtime", metavar="pythonX.Y", help="python3.9, python3.10 or python3.12")
+    parser.add_argument("--dry-run", action="store_true", help="print the files instead of writing them")
+
+
+def _add_doctor(commands: argparse._SubParsersAction[_Parser]) -> None:
+    """Add ``fc-adapter doctor`` to the commands."""
+
+    def command(options: argparse.Namespace) -> int:
+        from ..project.doctor import doctor
+
+        return doctor(options)
+
+    parser = commands.add_parser(
+        "doctor",
+        help="check a project before it is deployed",
+        description="Check the function that s.yaml describes, and the packages beside it, before they are deployed.",
+        epilog="Exits with status 1 when there are errors.",
+    )
+    parser.set_defaults(command=command, name="doctor")
+    parser.add_argument("--template", metavar="FILE", default="s.yaml", help="instead of s.yaml")
+    parser.add_argument("--resource", metavar="NAME", help="which function of the template")
+    parser.add_argument("--runtime", metavar="pythonX.Y", help="check for this one instead")
+    parser.add_argument("--no-import", action="store_true", help="do not import the handler, which runs its code")
+    parser.add_argument("--strict", action="store_true", help="exit with status 1 for warnings, too")
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
 
 
 def _add_request_arguments(parser: _Parser, *, optional: bool) -> None:

@@ -16,10 +16,10 @@ from ..config.function import Function
 from ..config.target import Target, parse_target
 from ..contract.trigger import ACCEPTED, Trigger, is_async, read_request
 from ..errors import ConfigError
-from ..messages import Request, Response, get_header
-from ..terminal import escape_json, printable
-from .context import new_request_id
-from .runtime import Runtime, dump_error
+from ..messages import Request, get_header
+from ..runner.context import new_request_id
+from ..runner.runtime import Runtime, dump_error
+from .output import indent_json, print_response, write_output
 
 
 def invoke(options: argparse.Namespace) -> int:
@@ -43,10 +43,10 @@ def invoke(options: argparse.Namespace) -> int:
         with _output_to_stderr():
             data = _run(parse_target(options.target), event, request_id)
     except _FunctionError as error:
-        write_output(_indent(error.args[0]))
+        write_output(indent_json(error.args[0]))
         return 1
     if options.result:
-        write_output(_indent(data))
+        write_output(indent_json(data))
         return 0
     response = trigger.finish(accepted or trigger.respond(data), request_id)
     print_response(response, with_body=_method(event) != "HEAD")
@@ -55,7 +55,7 @@ def invoke(options: argparse.Namespace) -> int:
 
 def print_event(options: argparse.Namespace) -> int:
     """Print the event that the trigger makes of a request."""
-    write_output(_indent(_dump_event(Trigger(), _read_arguments(options), new_request_id())))
+    write_output(indent_json(_dump_event(Trigger(), _read_arguments(options), new_request_id())))
     return 0
 
 
@@ -106,14 +106,6 @@ def _dump_event(trigger: Trigger, request: Request, request_id: str) -> bytes:
     return json.dumps(trigger.build_event(request, request_id), ensure_ascii=False).encode("utf-8")
 
 
-def _indent(data: bytes) -> str:
-    """JSON made readable, or anything else as it is."""
-    try:
-        return escape_json(json.dumps(json.loads(data), indent=2, ensure_ascii=False))
-    except (ValueError, RecursionError):
-        return _for_terminal(data) if sys.stdout.isatty() else data.decode("utf-8", "backslashreplace")
-
-
 def _read_arguments(options: argparse.Namespace) -> Request:
     """The request that curl would send for the same arguments."""
     method, url = options.method, options.url or "/"
@@ -148,38 +140,3 @@ def _read_file(name: str) -> bytes:
         return Path(name).read_bytes()
     except OSError as error:
         raise ConfigError(f"cannot read {name!r}: {error.strerror}") from error
-
-
-def print_response(response: Response, *, with_body: bool = True) -> None:
-    """Write the response as HTTP does, except that a terminal gets no binary and no control characters."""
-    lines = [f"HTTP/1.1 {response.status} {response.reason}".rstrip()]
-    lines += [f"{name}: {value}" for name, value in response.headers]
-    body = response.body if with_body else b""
-    if sys.stdout.isatty():
-        write_output("\n".join(map(printable, lines)) + "\n")
-        if body:
-            write_output(_for_terminal(body))
-    else:
-        _write("\n".join(lines).encode("utf-8") + b"\n\n" + body)
-
-
-def write_output(text: str) -> None:
-    """Write a line or more in UTF-8, whatever the locale."""
-    _write(f"{text}\n".encode("utf-8", "backslashreplace"))
-
-
-def _write(data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:  # where Python runs unbuffered, one call may write a part only
-        rest = rest[sys.stdout.buffer.write(rest) :]
-    sys.stdout.buffer.flush()
-
-
-def _for_terminal(data: bytes) -> str:
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        text = "\0"
-    if all(character.isprintable() or character in "\n\r\t" for character in text):
-        return text
-    return f"({len(data)} bytes of binary; redirect the output to keep them)"

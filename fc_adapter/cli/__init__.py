@@ -1,0 +1,46 @@
+"""The command line ``fc-adapter``: options to calls, results to lines.
+
+- ``parser``: the commands and their options, which is all that is imported before one is chosen.
+- ``serve``, ``replay``, ``invoke`` (and ``event``): a command each; ``init`` and ``doctor`` are in ``project``.
+- ``output``: responses on standard output.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from ..errors import ConfigError
+from ..terminal import warn
+from .parser import build_parser
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit status: 0, 1 for a function error, 2 for wrong usage."""
+    name = "fc-adapter"
+    try:
+        try:
+            options = build_parser().parse_args(arguments)
+            name = f"fc-adapter {options.name}"
+            return int(options.command(options))
+        finally:
+            sys.stdout.flush()
+    except ConfigError as error:
+        warn(f"{name}: {error}")
+        return 2
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):  # then whoever reads the output has read enough
+            warn(f"{name}: {error}")
+        _drop_output()
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _drop_output() -> None:
+    """Lose what standard output still holds if it cannot be written: the exit would fail at it once more."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
