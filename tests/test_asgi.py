@@ -908,6 +908,58 @@ def test_handler_that_is_dropped_closes_its_loop():
     assert loops[0].is_closed()
 
 
+def test_handler_that_is_dropped_during_anothers_request_closes_its_loop_after_it():
+    """To close it at once takes a thread, and the garbage collector may hold a lock without which none can begin."""
+    loops, during = [], []
+
+    async def first(scope, receive, send):
+        loops.append(asyncio.get_running_loop())
+        await hello(scope, receive, send)
+
+    async def second(scope, receive, send):
+        handlers.clear()
+        gc.collect()
+        during.append(loops[0].is_closed())
+        await hello(scope, receive, send)
+
+    handlers = [wrap(first, lifespan="off")]
+    handlers[0](make_event())
+    other = wrap(second, lifespan="off")
+    other(make_event())
+    assert (during, loops[0].is_closed()) == ([False], False)
+    other(make_event())
+    assert (during, loops[0].is_closed()) == ([False, True], True)
+    other.pre_stop()
+
+
+def test_handler_that_is_dropped_during_anothers_request_stops_at_the_end_of_the_process():
+    program = """
+import fc_adapter
+
+class App:
+    async def __call__(self, scope, receive, send):
+        if scope["type"] == "lifespan":
+            for phase in ("startup", "shutdown"):
+                await receive()
+                print(phase, flush=True)
+                await send({"type": f"lifespan.{phase}.complete"})
+        else:
+            handlers.clear()
+            await send({"type": "http.response.start", "status": 204})
+            await send({"type": "http.response.body"})
+
+handlers = [fc_adapter.wrap(App())]
+handlers[0].initialize()
+last = fc_adapter.wrap(App(), lifespan="off")
+EVENT
+print("end", flush=True)
+"""
+    program = program.replace("EVENT", f"last({make_event()!r})")
+    ended = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == ["startup", "end", "shutdown"]
+    assert ended.stderr == ""
+
+
 def test_requests_leave_nothing_behind():
     handler = wrap(hello)
     event = dump(make_event())

@@ -24,7 +24,7 @@ from ..messages import Request, Response
 from .channel import Channel
 from .cycle import Cycle
 from .lifespan import Lifespan
-from .loop import PrivateLoop
+from .loop import PrivateLoop, drop
 from .tasks import describe_task, name_task, wait_for_work
 
 TYPE_CHECKING = False
@@ -73,7 +73,7 @@ class Server:
         at_exit = partial(_stop_at_exit, self._lifespan, self._left_running, self._background)
         self._loop = PrivateLoop(self._lifespan.forget, at_exit)
         # When the handler is dropped, and at the end of a process that did not call `at_exit` before.
-        weakref.finalize(self, at_exit, self._loop)
+        weakref.finalize(self, drop, self._loop)
 
     def __repr__(self) -> str:
         return f"the ASGI app {self._app!r}"

@@ -30,6 +30,7 @@ registered with ``threading._register_atexit``; without it there is no root task
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextvars
 import inspect
 import sys
@@ -77,6 +78,8 @@ class PrivateLoop:
         Raises RuntimeError when it is called by what runs in this very loop, which would wait for itself.
         """
         self._refuse_own()
+        if _dropped:
+            _close_dropped()
         with self._lock:
             if asyncio._get_running_loop() is None:
                 self._run(main)
@@ -90,6 +93,8 @@ class PrivateLoop:
         what ``farewell()`` raises, once the loop is closed.
         """
         self._refuse_own()
+        if _dropped:
+            _close_dropped()
         with self._lock:
             if self._loop is not None and asyncio._get_running_loop() is None:
                 self._close(farewell, patience)
@@ -374,6 +379,32 @@ def close_loops_at_exit() -> bool:
 
 def _close_loops() -> None:
     for loop in list(_loops):
+        loop.at_exit(loop)
+
+
+_dropped: list[PrivateLoop] = []
+
+
+def drop(loop: PrivateLoop) -> None:
+    """Close ``loop``, whose handler is gone: at once, or before the next request if this thread runs another loop.
+
+    Closing it would take a thread of its own then, and the garbage collector may call this while its thread holds a
+    lock that no thread can begin without, such as that of ``threading.enumerate()``.
+    """
+    if asyncio._get_running_loop() is None:
+        loop.at_exit(loop)
+        return
+    _dropped.append(loop)
+    atexit.register(_close_dropped)
+
+
+def _close_dropped() -> None:
+    atexit.unregister(_close_dropped)
+    for _ in range(len(_dropped)):
+        try:
+            loop = _dropped.pop()
+        except IndexError:  # pragma: no cover - another thread was faster
+            break
         loop.at_exit(loop)
 
 
