@@ -1,7 +1,7 @@
 """The examples as they are deployed: their code with their packages beside it, and nothing else on the path.
 
 No network is needed: the packages are those that the tests run with, chosen as an installer does, by requirements and
-their markers. What a real build for another Python gives, ``tests.bundle`` tells after it.
+their markers. What a real build for another Python gives, ``tests.support.bundle`` tells after it.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from packaging.requirements import Requirement
 import fc_adapter
 from fc_adapter.cli import run
 from fc_adapter.config.runtimes import RUNTIMES, Runtime
-from tests import bundle
-from tests.bundle import run_code
 from tests.conftest import HTTP_EVENTS, dump, make_event, read_event
+from tests.support import bundle
+from tests.support.bundle import run_code
 from tests.test_examples import EXAMPLES
 
 HERE = "python{}.{}".format(*sys.version_info)

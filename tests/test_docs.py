@@ -24,8 +24,8 @@ from fc_adapter.contract.rules import (
     TEXT_TYPES,
 )
 from tests.conftest import SCHEMA
-from tests.pages import ROOT, read_page
-from tests.shell import Shell, find_difference, find_missing, is_server, split_commands, split_session
+from tests.support.pages import ROOT, read_page
+from tests.support.shell import Shell, find_difference, find_missing, is_server, split_commands, split_session
 
 PROPS = json.loads(SCHEMA.read_text(encoding="utf-8"))
 

@@ -11,7 +11,7 @@ import pytest
 
 from fc_adapter import wrap
 from tests.conftest import make_event
-from tests.runner.serving import Server, kill_process, state, wait_until
+from tests.support.server import Server, kill_process, state, wait_until
 
 # Each fault is a function of either app, which then answers with the id of its process.
 SOURCE = """

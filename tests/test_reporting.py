@@ -53,7 +53,7 @@ def report(reporter, apps, directory, monkeypatch):
     monkeypatch.setenv("REPORTS", str(directory))
     event = directory / "event.json"
     event.write_text(json.dumps(build_event(as_gateway(REQUEST), request_id="1-a")), "utf-8")
-    command = [sys.executable, "-m", "tests.reporting", str(event), *apps]
+    command = [sys.executable, "-m", "tests.support.reporting", str(event), *apps]
     subprocess.run(command, cwd=ROOT, timeout=120, check=True, capture_output=True)
 
 
@@ -78,7 +78,7 @@ def test_sentry_gets_no_more_than_behind_a_server(tmp_path, monkeypatch):
     monkeypatch.setenv("REPORTS", str(there))
     for app in (*WSGI, *ASGI):
         monkeypatch.setenv("REPORTED", app)
-        with serve([*(GUNICORN if app in WSGI else UVICORN), "tests.reporting:app"]) as [port]:
+        with serve([*(GUNICORN if app in WSGI else UVICORN), "tests.support.reporting:app"]) as [port]:
             through_socket(port, REQUEST)
         assert errors(here / app) == errors(there / app) == 1
         assert leaked(here / app) <= leaked(there / app)

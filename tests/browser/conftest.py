@@ -7,8 +7,8 @@ import shutil
 
 import pytest
 
-from tests.runner.inspecting import Page
-from tests.runner.serving import PATIENCE, Server
+from tests.support.inspecting import Page
+from tests.support.server import PATIENCE, Server
 
 FLAGS = [
     "--no-sandbox",

@@ -13,7 +13,7 @@ import pytest
 
 from fc_adapter.inspector import changes
 from tests.browser.conftest import SOURCE
-from tests.runner.serving import PATIENCE, Server, wait_until
+from tests.support.server import PATIENCE, Server, wait_until
 
 pytestmark = pytest.mark.browser
 

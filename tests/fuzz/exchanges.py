@@ -23,7 +23,7 @@ from fc_adapter.runner.gateway import Gateway
 from fc_adapter.runner.instance import Reply
 from fc_adapter.runner.record import Comparison, Recorder, read_record
 from tests.fuzz.choices import CODES, NAMES, VALUES
-from tests.runner.inspecting import JSON_HEADERS, TOKEN, AuthorizedClient
+from tests.support.inspecting import JSON_HEADERS, TOKEN, AuthorizedClient
 
 SECRET = "key-of-the-account"  # of the environment
 THEIRS = "key-of-the-client"

@@ -14,8 +14,8 @@ import threading
 
 import pytest
 import trustme
-from fc_adapter.runner.cli import run
 
+from fc_adapter.cli import run
 from fc_adapter.messages import Response
 from fc_adapter.runner import serve
 from fc_adapter.runner.record import Recorder

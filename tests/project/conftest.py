@@ -9,7 +9,7 @@ import pytest
 
 from fc_adapter.cli import run
 from fc_adapter.config.runtimes import RUNTIMES, Runtime
-from tests.project.shop import HERE, Shop
+from tests.support.shop import HERE, Shop
 
 
 class Project:

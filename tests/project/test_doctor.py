@@ -8,7 +8,7 @@ import json
 import pytest
 import yaml
 
-from tests.project.shop import HERE, PROPS
+from tests.support.shop import HERE, PROPS
 
 
 def test_a_project_without_fault(shop, command):

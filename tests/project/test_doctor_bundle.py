@@ -9,7 +9,7 @@ import pytest
 
 from fc_adapter.config import function
 from fc_adapter.project import check_bundle, check_import
-from tests.project.shop import APP, HERE, INDEX
+from tests.support.shop import APP, HERE, INDEX
 
 
 @pytest.mark.parametrize(("layers", "level"), [(None, "error"), (["acs:fc:x"], "warning")])

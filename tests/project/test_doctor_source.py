@@ -9,7 +9,7 @@ import pytest
 
 from fc_adapter.config.runtimes import RUNTIMES, Runtime
 from fc_adapter.project import findings
-from tests.project.shop import HERE
+from tests.support.shop import HERE
 
 
 def test_no_module_for_the_handler(shop, diagnose):

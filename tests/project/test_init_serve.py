@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.runner.serving import Server
+from tests.support.server import Server
 
 PROJECTS = {
     "a Flask object": {

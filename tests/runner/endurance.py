@@ -17,7 +17,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.runner.serving import Server, wait_until
+from tests.support.server import Server, wait_until
 
 SOURCE = """
 import asyncio, json, os, time

@@ -16,7 +16,7 @@ import pytest
 
 from fc_adapter.config.function import Function
 from fc_adapter.runner.in_process import LocalInstance
-from tests.runner.serving import PATIENCE, SOURCE, children, is_running, wait_until
+from tests.support.server import PATIENCE, SOURCE, children, is_running, wait_until
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 
 from fc_adapter.runner.frames import Frame
 from fc_adapter.runner.instance import CAN_FREEZE, _is_reply
-from tests.runner.serving import is_running, kill_process, state, wait_until
+from tests.support.server import is_running, kill_process, state, wait_until
 
 FAILING = """
 import ctypes, json, os, signal, subprocess, sys, threading, time

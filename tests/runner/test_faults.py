@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 import fc_adapter.runner
-from tests.runner.serving import PATIENCE, SOURCE, Server, is_running, kill_process, state, wait_until
+from tests.support.server import PATIENCE, SOURCE, Server, is_running, kill_process, state, wait_until
 
 STATIONS = """
 import asyncio, json, os, signal, time

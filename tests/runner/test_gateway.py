@@ -8,8 +8,8 @@ import pytest
 
 from fc_adapter.contract.trigger import read_request
 from fc_adapter.runner import serve
-from tests.runner.conftest import ECHO
-from tests.runner.serving import wait_until
+from tests.support.server import wait_until
+from tests.support.servers import ECHO
 
 FAILING = """
 import json, sys, time

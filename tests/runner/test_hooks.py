@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.runner.serving import wait_until
+from tests.support.server import wait_until
 
 HOOKS = """
 import json, time

@@ -14,7 +14,7 @@ from fc_adapter.config.function import Function
 from fc_adapter.config.target import Target
 from fc_adapter.runner import instance as instance_module
 from fc_adapter.runner.instance import CAN_FREEZE, Instance
-from tests.runner.serving import state, wait_until
+from tests.support.server import state, wait_until
 
 SURROUNDINGS = """
 import json, logging, os, sys

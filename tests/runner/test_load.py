@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from tests.runner.serving import is_running, wait_until
+from tests.support.server import is_running, wait_until
 
 SOURCE = """
 import json

@@ -11,7 +11,7 @@ from fc_adapter.config.function import Function, Hook
 from fc_adapter.runner.in_process import LocalInstance
 from fc_adapter.runner.instance import Reply, Vitals
 from fc_adapter.runner.pool import Pool
-from tests.runner.serving import wait_until
+from tests.support.server import wait_until
 
 
 class FakeInstance:

@@ -10,7 +10,7 @@ import pytest
 
 from fc_adapter.runner import processes
 from fc_adapter.runner.processes import Descendants, read_memory, read_share, read_stat
-from tests.runner.serving import wait_until
+from tests.support.server import wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 NEST = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'input()'])"

@@ -19,7 +19,7 @@ from fc_adapter.runner import record
 from fc_adapter.runner.gateway import Exchange
 from fc_adapter.runner.instance import Reply
 from fc_adapter.runner.record import Comparison, Recorder, describe_response, list_records, read_record
-from tests.runner.serving import PATIENCE
+from tests.support.server import PATIENCE
 
 SOURCE = """
 import json

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.runner.serving import SOURCE, Server, wait_until
+from tests.support.server import SOURCE, Server, wait_until
 
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: h\r\n"

@@ -11,7 +11,7 @@ import struct
 
 import pytest
 
-from tests.runner.serving import Answer
+from tests.support.server import Answer
 
 LIMIT = 32 * 1024 * 1024
 

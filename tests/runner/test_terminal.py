@@ -19,7 +19,7 @@ import pytest
 from fc_adapter.runner import console as console_module
 from fc_adapter.runner.console import Console
 from fc_adapter.terminal import escape_json, printable
-from tests.runner.serving import PATIENCE, SOURCE, wait_until
+from tests.support.server import PATIENCE, SOURCE, wait_until
 
 EVIL = "a\x1b]0;title\x07\x9b2J\r\nGET forged  200\u2028\u202eb"
 SHOWN = r"a\x1b]0;title\x07\x9b2J\r" + "\n  GET forged  200" + r"\u2028\u202eb"

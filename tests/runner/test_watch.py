@@ -7,7 +7,7 @@ import os
 import pytest
 
 from fc_adapter.runner import watch as module
-from tests.runner.serving import wait_until
+from tests.support.server import wait_until
 
 
 @pytest.fixture

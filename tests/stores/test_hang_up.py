@@ -12,7 +12,7 @@ import uvicorn
 
 import fc_adapter
 from tests.conftest import make_event
-from tests.runner.serving import Server, state, wait_until
+from tests.support.server import Server, state, wait_until
 
 ROOT = Path(__file__).parents[2]
 INVOCATIONS = 100

@@ -18,7 +18,7 @@ from fc_adapter.inspector.describe import Describer
 from fc_adapter.inspector.history import History
 from fc_adapter.inspector.roster import Roster
 from fc_adapter.runner.platform import LocalPlatform
-from tests.runner.serving import PATIENCE, Answer
+from tests.support.server import PATIENCE, Answer
 
 TOKEN = "token-of-the-inspector"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}

@@ -481,7 +481,7 @@ def test_endless_task_is_named_kept_and_goes_on_later(caplog):
     handler = wrap(background_app(work, name="ticker"), lifespan="off", background_timeout=0.05)
     assert handler(make_event()) == OK
     assert "the client of request 1-event has waited 0.05 s for background work" in caplog.text
-    assert "ticker (tests.test_asgi." in caplog.text
+    assert "ticker (tests.asgi.test_server." in caplog.text
     gc.collect()
     count = len(ticks)
     assert count > 1

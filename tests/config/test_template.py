@@ -13,7 +13,7 @@ from fc_adapter.config import options as configure
 from fc_adapter.config.function import METHODS, Hook
 from fc_adapter.config.template import parse_variable, read_env_file, read_template
 from fc_adapter.errors import ConfigError
-from tests.runner.serving import PATIENCE
+from tests.support.server import PATIENCE
 
 RUNTIME = "python{}.{}".format(*sys.version_info)
 

@@ -23,8 +23,8 @@ from fc_adapter.inspector.snippets import UnavailableError, build_curl, build_ev
 from fc_adapter.messages import Response
 from fc_adapter.runner.gateway import Exchange
 from tests.contract.test_round_trip import requests
-from tests.runner.inspecting import inspected
-from tests.runner.serving import wait_until
+from tests.support.inspecting import inspected
+from tests.support.server import wait_until
 
 URL = "http://127.0.0.1:9000"
 HANDLER = Function(handler=Target(None, "index", "handler"))

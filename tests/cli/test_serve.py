@@ -18,7 +18,7 @@ import pytest
 
 from fc_adapter.cli import run
 from fc_adapter.cli import serve as commands
-from tests.runner.serving import PATIENCE, SOURCE, Server, is_running, state, wait_until
+from tests.support.server import PATIENCE, SOURCE, Server, is_running, state, wait_until
 
 
 @pytest.mark.parametrize(

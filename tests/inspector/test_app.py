@@ -15,9 +15,9 @@ from werkzeug.test import Client
 from fc_adapter.contract.response import dump_result
 from fc_adapter.inspector import app as app_module
 from fc_adapter.inspector.history import KEPT
-from tests.runner.inspecting import BEARER, JSON_HEADERS, TOKEN, AuthorizedClient, inspected
-from tests.runner.serving import PATIENCE, wait_until
-from tests.runner.test_inspector_describe import PNG, echo
+from tests.inspector.test_describe import PNG, echo
+from tests.support.inspecting import BEARER, JSON_HEADERS, TOKEN, AuthorizedClient, inspected
+from tests.support.server import PATIENCE, wait_until
 
 STATIC = sorted(each.name for each in files("fc_adapter.inspector").joinpath("static").iterdir())
 

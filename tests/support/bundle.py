@@ -1,7 +1,7 @@
 """A function's code on its own: an interpreter with nothing on its path but the code and the standard library.
 
-After a build by hand, for any interpreter: ``python -m tests.bundle examples/flask_app python3.10``. It also tells the
-archive's size, and the CPU time of a cold start's import.
+After a build by hand, for any interpreter: ``python -m tests.support.bundle examples/flask_app python3.10``. It also
+tells the archive's size, and the CPU time of a cold start's import.
 """
 
 from __future__ import annotations

@@ -23,8 +23,8 @@ from fc_adapter.inspector.changes import Stations, find_changes
 from fc_adapter.messages import Response, get_header
 from fc_adapter.runner.probe import Probe
 from tests.contract.test_round_trip import requests, responses
-from tests.runner.inspecting import inspected
-from tests.runner.serving import wait_until
+from tests.support.inspecting import inspected
+from tests.support.server import wait_until
 
 
 def through(request, answer, *, custom_domain=False):

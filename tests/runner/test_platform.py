@@ -17,7 +17,7 @@ import fc_adapter.runner
 from fc_adapter.config.function import Function, Hook
 from fc_adapter.errors import ConfigError
 from fc_adapter.runner.platform import LocalPlatform
-from tests.runner.serving import wait_until, workers
+from tests.support.server import wait_until, workers
 
 
 def fetch(url):

@@ -35,8 +35,8 @@ from fc_adapter.inspector.masking import (
 from fc_adapter.messages import Response
 from fc_adapter.runner.gateway import Exchange
 from fc_adapter.runner.instance import Reply, Vitals
-from tests.runner.inspecting import inspected
-from tests.runner.serving import wait_until
+from tests.support.inspecting import inspected
+from tests.support.server import wait_until
 
 PNG = b"\x89PNG\r\n\x1a\n rest"
 

@@ -1,7 +1,7 @@
 """Apps that fail, and the error reporters that people use, which belong to a process.
 
-``python -m tests.reporting FILE APP...`` runs apps of ``APPS`` through the adapter, on the event in a file. A server
-that imports this module finds the one that is named by ``REPORTED`` as ``app``. What would be sent of each goes
+``python -m tests.support.reporting FILE APP...`` runs apps of ``APPS`` through the adapter, on the event in a file.
+A server that imports this module finds the one that ``REPORTED`` names as ``app``. What would be sent of each goes
 to a file of its name in the directory ``REPORTS``, one JSON document on each line. ``REPORTER`` is ``sentry`` (with its
 default settings), ``structlog`` or ``opentelemetry``.
 """

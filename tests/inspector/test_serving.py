@@ -20,8 +20,8 @@ from fc_adapter.cli import serve as commands
 from fc_adapter.inspector.history import KEPT
 from fc_adapter.inspector.serving import Inspector
 from fc_adapter.runner.pool import Pool
-from tests.runner.inspecting import Page, inspected
-from tests.runner.serving import PATIENCE, Server, is_running, kill_process, wait_until
+from tests.support.inspecting import Page, inspected
+from tests.support.server import PATIENCE, Server, is_running, kill_process, wait_until
 
 SOURCE = """
 import json, logging, os, sys, time

@@ -16,7 +16,7 @@ import sys
 import traceback
 import warnings
 
-from tests.runner.serving import Server
+from tests.support.server import Server
 
 # Commands that are not run, and why.
 NOT_RUN = {
@@ -59,7 +59,7 @@ _CONTEXT.set_forkserver_preload(
         "fc_adapter.wsgi",
         "flask",
         "pytest",
-        "tests.shell",
+        "tests.support.shell",
         "yaml",
     ]
 )
