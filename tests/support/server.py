@@ -14,7 +14,10 @@ import sys
 import threading
 import time
 import uuid
+from functools import cache
 from pathlib import Path
+
+from tests.support.zygote import Process, Zygote
 
 PATIENCE = 20  # seconds, for what takes a fraction of one on a machine that is not busy
 
@@ -67,15 +70,8 @@ class Server:
 
     def __init__(self, *arguments, cwd, environment=None, port="0", expect_start=True):
         self.lines = []
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "fc_adapter", "serve", "--port", port, *map(str, arguments)],
-            cwd=cwd,
-            env={**os.environ, **(environment or {})},
-            stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        arguments = ["fc_adapter", "serve", "--port", port, *map(str, arguments)]
+        self.process = _start(arguments, cwd=cwd, environment={**os.environ, **(environment or {})})
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         if expect_start:
@@ -171,6 +167,27 @@ class Server:
     def _read(self):
         for line in self.process.stderr:
             self.lines.append(line.decode(errors="backslashreplace").rstrip("\n"))
+
+
+@cache
+def _zygote():
+    return Zygote()
+
+
+def _start(arguments, *, cwd, environment):
+    """Start ``python -m`` with ``arguments``: by forking a process that has its imports, where that is the same."""
+    zygote = _zygote()
+    if zygote.can_start(environment):
+        return Process(zygote, arguments, cwd=cwd, environment=environment)
+    return subprocess.Popen(
+        [sys.executable, "-m", *arguments],
+        cwd=cwd,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
 
 def workers(runner):
