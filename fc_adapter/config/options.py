@@ -11,9 +11,10 @@ from typing import Any
 
 from ..application import NotFoundError
 from ..errors import ConfigError
+from .env_file import parse_variable, read_env_file
 from .function import Function, Hook, is_like_platform
 from .target import Target, parse_target
-from .template import parse_variable, read_env_file, read_template
+from .template import read_template
 
 
 def configure(options: argparse.Namespace) -> Function:

@@ -10,6 +10,7 @@ from typing import Any
 from ..contract.rules import METHODS
 from ..errors import ConfigError
 from ..terminal import warn
+from .env_file import is_possible
 from .function import Function, Hook
 from .target import Target
 
@@ -61,7 +62,7 @@ def _load_yaml(path: Path) -> Any:
     try:
         import yaml
     except ImportError:
-        raise ConfigError(f"reading {path} needs PyYAML: pip install 'fc-adapter[yaml]'") from None
+        raise ConfigError(f"reading {path} needs PyYAML: pip install 'fc-adapter[local]'") from None
     try:
         loader = yaml.SafeLoader(path.read_text(encoding="utf-8-sig"))
         try:
@@ -139,11 +140,7 @@ def _to_function(props: dict[str, Any], path: Path) -> Function:
 
 def _check_variable(name: str, value: str, path: Path) -> None:
     """Raise ConfigError for what cannot be in the environment of a process."""
-    try:
-        is_possible = b"\0" not in os.fsencode(name + value)
-    except UnicodeEncodeError:
-        is_possible = False
-    if not is_possible or not name or "=" in name:
+    if not is_possible(name, value):
         raise ConfigError(f"{path} makes {_short(name)} = {_short(value)} a variable, which no environment can hold")
 
 
@@ -251,31 +248,3 @@ def _read_variable(match: re.Match[str]) -> str:
     if not default:
         warn(f"note: {match[0]} in the template is empty: there is no variable {name}")
     return default[0] if default else ""
-
-
-def read_env_file(path: Path) -> dict[str, str]:
-    """The variables of a file of ``NAME=value`` lines; ``#`` begins a comment line, quotes around a value go.
-
-    Raises ConfigError, which names the line, for one that is none of these.
-    """
-    variables = {}
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"cannot read {path}: {error}") from error
-    for number, line in enumerate(lines, 1):
-        line = line.strip()
-        if line and not line.startswith("#"):
-            name, value = parse_variable(line.removeprefix("export "), f"line {number} of {path}")
-            if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
-                value = value[1:-1]
-            variables[name] = value
-    return variables
-
-
-def parse_variable(text: str, place: str) -> tuple[str, str]:
-    """``NAME=value`` as a pair. Raises ConfigError, which names ``place``."""
-    name, equals, value = text.partition("=")
-    if not equals or not name.strip() or "\0" in text:
-        raise ConfigError(f"{place} is {_short(text)}, expected NAME=value")
-    return name.strip(), value.strip()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -17,7 +16,7 @@ from packaging.utils import canonicalize_name
 
 from ..config.runtimes import Runtime
 from .findings import Finding
-from .ignore import read_ignored
+from .ignore import archived_files
 from .project import Project, metadata_field
 
 _MB = 1_000_000
@@ -126,18 +125,13 @@ def check_upload(project: Project) -> Iterator[Finding]:
     """What would be uploaded: how much, and whether it should be."""
     files, secret = [], []
     wasted: dict[str, int] = {}
-    is_ignored = read_ignored(project.directory)
-    for parent, directories, names in os.walk(project.directory):
-        place = Path(parent).relative_to(project.directory)
-        directories[:] = [name for name in directories if not is_ignored((place / name).as_posix())]
-        for name in names:
-            if not is_ignored((place / name).as_posix()):
-                path = Path(parent, name)
-                files.append(path)
-                if place.parts[:1] and place.parts[0] in _WASTE:
-                    wasted[place.parts[0]] = wasted.get(place.parts[0], 0) + path.lstat().st_size
-                if name == ".env" or name.startswith(".env."):
-                    secret.append((place / name).as_posix())
+    for place in archived_files(project.directory):
+        path = project.directory / place
+        files.append(path)
+        if place.parts[0] in _WASTE and place.parts[1:]:
+            wasted[place.parts[0]] = wasted.get(place.parts[0], 0) + path.lstat().st_size
+        if place.name == ".env" or place.name.startswith(".env."):
+            secret.append(place.as_posix())
     size = sum(path.lstat().st_size for path in files)
     yield Finding("note", "size", f"{len(files)} files, {size / _MB:.1f} MB before they are compressed")
     if size > _API_LIMIT:

@@ -26,9 +26,9 @@ def doctor(options: argparse.Namespace) -> int:
 
     Raises ConfigError when what reads the template and the packages is not installed.
     """
-    missing = [name for name in ("packaging", "yaml") if importlib.util.find_spec(name) is None]
+    missing = [name for name in ("dotenv", "packaging", "pathspec", "yaml") if importlib.util.find_spec(name) is None]
     if missing:
-        raise ConfigError(f"doctor needs {' and '.join(missing)}: pip install 'fc-adapter[doctor]'")
+        raise ConfigError(f"doctor needs {' and '.join(missing)}: pip install 'fc-adapter[local]'")
     findings = sorted(_examine(options), key=lambda each: _LEVELS.index(each.level))
     counts = {level: sum(each.level == level for each in findings) for level in _LEVELS}
     if options.json:

@@ -1,36 +1,40 @@
-"""The patterns of ``.fcignore``, which are those of ``.gitignore`` but for the letter case."""
+"""The patterns of ``.fcignore``, which are git's but for the letter case."""
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-_WILDCARDS = {"/**/": "/(?:.*/)?", "**/": "(?:.*/)?", "/**": "/.*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+from pathspec import GitIgnoreSpec
 
 
 def read_ignored(directory: Path) -> Callable[[str], bool]:
-    """Whether ``s deploy`` leaves out a file or directory of the code directory, named as in ``"tests/app.py"``.
+    """Whether ``s deploy`` leaves out a file (``"tests/app.py"``) or directory (``"tests/"``) of the code directory.
 
-    What is in an ignored directory is not asked for. The last pattern that matches decides, as in ``gitignore(5)``.
+    A pattern that is none leaves nothing out, as in ``gitignore(5)``.
     """
     path = directory / ".fcignore"
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
-    rules = [_compile(line.strip()) for line in lines if line.strip() and not line.strip().startswith("#")]
-
-    def is_ignored(name: str) -> bool:
-        ignored = False
-        for pattern, is_negated in rules:
-            if pattern.fullmatch(name):
-                ignored = not is_negated
-        return ignored
-
-    return is_ignored
+    lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines() if path.is_file() else []
+    # As the deployment tool reads them: a leading "./" is the code directory, which git does not know.
+    patterns = (re.sub(r"^(!?)\./", r"\1/", line.lower()) for line in lines)
+    spec = GitIgnoreSpec.from_lines(pattern for pattern in patterns if _is_pattern(pattern))
+    return lambda name: spec.match_file(name.lower())
 
 
-def _compile(line: str) -> tuple[re.Pattern[str], bool]:
-    text = line.removeprefix("!").removeprefix("./").rstrip("/")
-    anchor = "" if "/" in text else "(?:.*/)?"
-    parts = re.split(r"(/\*\*/|\*\*/|/\*\*|\*\*|\*|\?)", text.removeprefix("/"))
-    pattern = "".join(_WILDCARDS.get(part, re.escape(part)) for part in parts)
-    return re.compile(anchor + pattern, re.IGNORECASE), line.startswith("!")
+def _is_pattern(line: str) -> bool:
+    try:
+        GitIgnoreSpec.from_lines([line])
+    except (re.error, ValueError):
+        return False
+    return True
+
+
+def archived_files(directory: Path) -> Iterator[Path]:
+    """The files of the code directory that ``s deploy`` uploads, relative to it. Links to directories are left out."""
+    is_ignored = read_ignored(directory)
+    for parent, directories, names in os.walk(directory):
+        place = Path(parent).relative_to(directory)
+        directories[:] = sorted(name for name in directories if not is_ignored(f"{(place / name).as_posix()}/"))
+        yield from (place / name for name in sorted(names) if not is_ignored((place / name).as_posix()))

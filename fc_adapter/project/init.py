@@ -50,7 +50,7 @@ def init(options: argparse.Namespace) -> int:
     if not requirement_files(directory):
         notes.append("the build command installs only what it names; list what the app needs in requirements.txt")
     if importlib.util.find_spec("yaml") is None:
-        notes.append("serve and doctor read s.yaml with PyYAML: pip install 'fc-adapter[yaml]'")
+        notes.append("serve and doctor read s.yaml with PyYAML: pip install 'fc-adapter[local]'")
     for note in notes:
         tell(f"note: {note}")
     tell("next, here:", "  fc-adapter serve", "and in the cloud:", f"  {build} && fc-adapter doctor && s deploy")

@@ -11,7 +11,7 @@ import pytest
 from fc_adapter.cli import run
 from fc_adapter.config import options as configure
 from fc_adapter.config.function import METHODS, Hook
-from fc_adapter.config.template import parse_variable, read_env_file, read_template
+from fc_adapter.config.template import read_template
 from fc_adapter.errors import ConfigError
 from tests.support.server import PATIENCE
 
@@ -214,26 +214,8 @@ def test_template_that_is_not_there(tmp_path):
 
 def test_without_pyyaml(template, monkeypatch):
     monkeypatch.setitem(sys.modules, "yaml", None)
-    with pytest.raises(ConfigError, match=r"needs PyYAML: pip install 'fc-adapter\[yaml\]'"):
+    with pytest.raises(ConfigError, match=r"needs PyYAML: pip install 'fc-adapter\[local\]'"):
         template(TEMPLATE % RUNTIME)
-
-
-def test_env_file(tmp_path):
-    path = tmp_path / "variables"
-    path.write_text("\n# comment\nA=1\n export B = two words \nC='q'\nD='\n")
-    assert read_env_file(path) == {"A": "1", "B": "two words", "C": "q", "D": "'"}
-    path.write_text("A=1\n", encoding="utf-8-sig")
-    assert read_env_file(path) == {"A": "1"}
-    path.write_text("A=1\0\n")
-    with pytest.raises(ConfigError, match="expected NAME=value"):
-        read_env_file(path)
-    path.write_text("A=1\nno pair\n")
-    with pytest.raises(ConfigError, match=r"line 2 of .* is 'no pair', expected NAME=value"):
-        read_env_file(path)
-    with pytest.raises(ConfigError, match="No such file"):
-        read_env_file(tmp_path / "nowhere")
-    with pytest.raises(ConfigError, match="--env is '=x', expected NAME=value"):
-        parse_variable("=x", "--env")
 
 
 SOURCE = """

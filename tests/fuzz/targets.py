@@ -12,8 +12,9 @@ import tempfile
 from pathlib import Path
 
 from fc_adapter import EventError
+from fc_adapter.config.env_file import read_env_file
 from fc_adapter.config.function import Function
-from fc_adapter.config.template import read_env_file, read_template
+from fc_adapter.config.template import read_template
 from fc_adapter.contract import request as request_half
 from fc_adapter.contract import response as response_half
 from fc_adapter.contract.rules import is_token

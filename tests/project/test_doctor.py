@@ -32,13 +32,13 @@ def test_the_report_is_for_people(shop, command):
     assert command("doctor", "--no-import", "--strict")[0] == 1
 
 
-@pytest.mark.parametrize(("missing", "names"), [({"yaml"}, "yaml"), ({"packaging", "yaml"}, "packaging and yaml")])
+@pytest.mark.parametrize(("missing", "names"), [({"yaml"}, "yaml"), ({"dotenv", "pathspec"}, "dotenv and pathspec")])
 def test_what_it_needs_is_named(shop, command, monkeypatch, missing, names):
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in missing else find_spec(name))
     status, _, err = command("doctor")
     assert status == 2
-    assert err == f"fc-adapter doctor: doctor needs {names}: pip install 'fc-adapter[doctor]'\n"
+    assert err == f"fc-adapter doctor: doctor needs {names}: pip install 'fc-adapter[local]'\n"
 
 
 @pytest.mark.parametrize(

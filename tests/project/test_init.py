@@ -219,7 +219,7 @@ def test_without_pyyaml_it_is_named(project, command, monkeypatch):
     project.write({"app.py": FLASK})
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "yaml" else find_spec(name))
-    assert "note: serve and doctor read s.yaml with PyYAML: pip install 'fc-adapter[yaml]'\n" in command("init")[1]
+    assert "note: serve and doctor read s.yaml with PyYAML: pip install 'fc-adapter[local]'\n" in command("init")[1]
 
 
 @pytest.mark.parametrize(
