@@ -21,12 +21,19 @@ from .report import answer, answer_error  # not when it is needed: without descr
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Any
+    from typing import Any, Protocol
 
     from .asgi import Server as ASGIServer
     from .flush import Flush
+    from .messages import Request, Response
     from .options import FlushFunction, OtherEventHandler
     from .wsgi import Server as WSGIServer
+
+    class Watcher(Protocol):
+        """Sees what an app answers: ``responded`` gets it, and ``completed`` is called when ASGI's is complete."""
+
+        def responded(self, response: Response) -> None: ...
+        def completed(self) -> None: ...
 
 
 def wrap(
@@ -141,6 +148,7 @@ class Handler:
         flush: tuple[FlushFunction, ...],
     ) -> None:
         self._server = server
+        self._respond = server.respond
         self._split_query = split_query
         self._text_types = text_types
         self._raise_errors = raise_errors
@@ -177,7 +185,7 @@ class Handler:
         try:
             request = parse_loaded(fields, split_query=self._split_query)
             try:
-                response = self._server.respond(request, invocation)
+                response = self._respond(request, invocation)
                 return build_result(response, method=request.method, text_types=self._text_types)
             except Exception as error:
                 if self._raise_errors:
@@ -189,6 +197,26 @@ class Handler:
             return build_result(answer(error, invocation.request_id, 400, f"Bad Request: {error}"))
         finally:
             self._leave(mark)
+
+    def _set_watcher(self, watcher: Watcher | None) -> bool:
+        """Let ``watcher`` see the app's responses before they become results, or nobody again: for the local runner.
+
+        Returns whether ``watcher.completed`` is called, too, as it is for ASGI apps.
+        """
+        respond = self._server.respond
+        tells = self._server.watch(None if watcher is None else watcher.completed)
+        if watcher is None:
+            self._respond = respond
+            return tells
+
+        def watched(request: Request, invocation: Invocation) -> Response:
+            __traceback_hide__ = True
+            response = respond(request, invocation)
+            watcher.responded(response)
+            return response
+
+        self._respond = watched
+        return tells
 
     def _call_other(self, function: OtherEventHandler, event: Any, context: Any) -> Any:
         __traceback_hide__ = True

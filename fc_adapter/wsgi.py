@@ -66,6 +66,10 @@ class Server:
         """Call ``on_other_event`` and return its result. Raises what it raises, and AppError."""
         return self._serve(invocation, function, invocation.event, invocation.context)
 
+    def watch(self, completed: Callable[[], None] | None) -> bool:
+        """False: a WSGI application has no moment before its return at which its response is complete."""
+        return False
+
     def initialize(self) -> None:
         """Nothing to do: a WSGI application is ready once it is imported."""
 

@@ -21,7 +21,7 @@ from ..background import Background, is_known_endless
 from ..errors import AppError
 from ..invocation import Invocation, add_invocation, context_variable
 from ..messages import Request, Response
-from .channel import Channel
+from .channel import Channel, WatchedChannel
 from .cycle import Cycle
 from .lifespan import Lifespan
 from .loop import PrivateLoop, drop
@@ -64,6 +64,7 @@ class Server:
         raise_errors: bool = False,
     ) -> None:
         self._app = app
+        self._make_channel: Callable[[bytes], Channel] = Channel
         self._base_path = base_path
         self._background = Background(background_timeout)
         self._deadline_margin = deadline_margin
@@ -104,7 +105,7 @@ class Server:
 
     def _respond(self, scope: Scope, body: bytes, invocation: Invocation) -> Response:
         __traceback_hide__ = True
-        channel = Channel(body)
+        channel = self._make_channel(body)
         scope["root_path"] = self._root_path(scope["path"])
         add_invocation(scope, invocation)
         return self._run(self._app, scope, channel, invocation, self._raise_errors) or channel.response()
@@ -151,6 +152,11 @@ class Server:
             context = cycle.context or copy_context()
             return context.run(_answer_error, error, channel, invocation.request_id)
         return None
+
+    def watch(self, completed: Callable[[], None] | None) -> bool:
+        """True: ``completed()``, if given, is called whenever a response is complete, before its background work."""
+        self._make_channel = Channel if completed is None else partial(WatchedChannel, completed)
+        return True
 
     def initialize(self) -> None:
         """Run the app's startup. Raises AppError with the app's own message when it fails."""

@@ -11,7 +11,7 @@ from ..messages import Response
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from ..messages import Pairs
 
@@ -84,6 +84,20 @@ class Channel:
             raise AppError("the app returned before its response was complete: its last body said more_body")
         status, headers = self._start
         return Response(status, headers, self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks))
+
+
+class WatchedChannel(Channel):
+    """A Channel that calls ``completed()`` once, when the response is complete."""
+
+    def __init__(self, completed: Callable[[], None], body: bytes) -> None:
+        super().__init__(body)
+        self._completed = completed
+
+    async def send(self, message: Message) -> None:
+        """Take a message of the app, as Channel does."""
+        await super().send(message)
+        if self.is_complete:
+            self._completed()
 
 
 def _parse_status(status: object) -> int:

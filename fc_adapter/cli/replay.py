@@ -34,14 +34,14 @@ def replay(options: argparse.Namespace) -> int:
 def _replay(records: list[tuple[str, dict[str, Any]]], options: argparse.Namespace, console: Console) -> int:
     comparison = Comparison(ignore=options.ignore_header, insensitive=options.insensitive)
     function = configure(options)
-    pool = Pool(lambda: Instance(function, log=console.log, freeze=False), limit=1, idle_seconds=300.0)
+    pool = Pool(lambda: Instance(function, log=console.logged, freeze=False), limit=1, idle_seconds=300.0)
     status = 0
     try:
         if not warm_up(pool, function, console, options.name):
             return 1
         for name, record in records:
             trigger = Trigger(function.methods, bool(record.get("custom_domain")))
-            gateway = Gateway(pool, trigger, observe=console.report)
+            gateway = Gateway(pool, trigger, console)
             request_id = new_request_id()
             response, reply = gateway.run_event(record["event"], request_id)
             found = list(comparison.differences(record["response"], trigger.finish(response, request_id)))

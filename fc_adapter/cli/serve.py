@@ -22,6 +22,7 @@ from ..messages import Response
 from ..runner.console import Console
 from ..runner.gateway import Exchange
 from ..runner.instance import CAN_FREEZE
+from ..runner.observer import Observer, Observers
 from ..runner.platform import LocalPlatform
 from ..runner.pool import Pool
 from ..runner.record import Recorder
@@ -45,25 +46,9 @@ def _serve(options: argparse.Namespace, console: Console) -> int:
     if options.check is not None and not options.check.startswith("/"):
         raise ConfigError(f"--check is a path such as /, got {options.check!r}")
     function = configure(options)
-    recorder = _start_recorder(options)
-
+    recording = _start_recording(options, console)
     inspector = _make_inspector(options)
-
-    def log(instance_id: str, line: bytes) -> None:
-        console.log(instance_id, line)
-        if inspector is not None:
-            inspector.log(instance_id, line)
-
-    def observe(exchange: Exchange) -> None:
-        console.report(exchange)
-        if inspector is not None:
-            inspector.observe(exchange)
-        if recorder is not None:
-            try:
-                recorder.write(exchange)
-            except Exception as error:  # the client gets its response whatever becomes of the record
-                console.say(f"cannot record the exchange: {str(error) or type(error).__name__}")
-
+    observers = [each for each in (console, inspector, recording) if each is not None]
     try:
         platform = LocalPlatform(
             function,
@@ -74,9 +59,7 @@ def _serve(options: argparse.Namespace, console: Console) -> int:
             in_process=options.in_process,
             custom_domain=options.custom_domain,
             idle_seconds=options.idle_timeout,
-            log=log,
-            observe=observe,
-            **(inspector.watch if inspector is not None else {}),
+            observer=Observers(observers),
         )
     except OSError as error:
         reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
@@ -137,11 +120,26 @@ def warm_up(pool: Pool, function: Function, console: Console, command: str) -> b
     return failure is None
 
 
-def _start_recorder(options: argparse.Namespace) -> Recorder | None:
+class _Recording(Observer):
+    """Records exchanges; what goes wrong with that is a line on the terminal."""
+
+    def __init__(self, recorder: Recorder, console: Console) -> None:
+        self._recorder = recorder
+        self._console = console
+
+    def ended(self, exchange: Exchange) -> None:
+        """Keep ``exchange``. The client gets its response whatever becomes of the record."""
+        try:
+            self._recorder.write(exchange)
+        except Exception as error:
+            self._console.say(f"cannot record the exchange: {str(error) or type(error).__name__}")
+
+
+def _start_recording(options: argparse.Namespace, console: Console) -> _Recording | None:
     if options.record is None:
         return None
     try:
-        return Recorder(Path(options.record), custom_domain=options.custom_domain)
+        return _Recording(Recorder(Path(options.record), custom_domain=options.custom_domain), console)
     except OSError as error:
         raise ConfigError(f"cannot record into {options.record!r}: {error.strerror}") from error
 

@@ -312,7 +312,7 @@ def _is_stack_trace(trace: Any) -> bool:
 
 
 def _read_report(reply: Reply) -> dict[str, Any] | None:
-    """What a Probe reported, unless a function has written something else into the runner's pipe."""
+    """What a Tap reported, unless a function has written something else into the runner's pipe."""
     report = reply.report
     try:
         headers = tuple([(str(name), str(value)) for name, value in report["headers"]])  # type: ignore[index]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from typing import Any
 
 from ..config.function import Function
+from ..messages import Request
+from ..runner.gateway import Exchange
 from ..runner.instance import CAN_FREEZE
+from ..runner.observer import Observer
 from ..runner.platform import LocalPlatform
+from ..runner.pool import AnyInstance
 from ..runner.server import HTTPServer, QuietRequestHandler
 from .app import App
 from .history import History
@@ -18,12 +21,14 @@ from .roster import Roster
 HOST = "127.0.0.1"
 
 
-class Inspector:
+class Inspector(Observer):
     """Remembers invocations from the start, and serves its page once ``serve`` is called.
 
-    ``watch`` holds what a LocalPlatform is to be made with. ``limit`` is how many invocations are kept. ``token``, a
-    random one if it is left out, is what others on this machine do not know.
+    ``limit`` is how many invocations are kept. ``token``, a random one if it is left out, is what others on this
+    machine do not know.
     """
+
+    wants_app_responses = True
 
     def __init__(self, *, limit: int, token: str | None = None) -> None:
         self._history = History(limit)
@@ -31,9 +36,22 @@ class Inspector:
         self._token = token or secrets.token_urlsafe(24)
         self._app: App | None = None
         self._server: HTTPServer | None = None
-        self.log = self._history.log
-        self.observe = self._history.end
-        self.watch: dict[str, Any] = {"begin": self._history.begin, "made": self._roster.add, "probe": True}
+
+    def began(self, request: Request, request_id: str) -> None:
+        """A request has come."""
+        self._history.begin(request, request_id)
+
+    def ended(self, exchange: Exchange) -> None:
+        """A request has its response."""
+        self._history.end(exchange)
+
+    def logged(self, instance_id: str, line: bytes) -> None:
+        """The function has logged or printed a line."""
+        self._history.log(instance_id, line)
+
+    def made(self, instance: AnyInstance) -> None:
+        """There is a new instance, which has not been started."""
+        self._roster.add(instance)
 
     def serve(self, port: int, platform: LocalPlatform, function: Function, *, custom_domain: bool) -> str:
         """Serve the page; return its address, which has the token in it.

@@ -12,6 +12,7 @@ from typing import Any, Union
 from ..contract.rules import LIMITS
 from ..terminal import printable
 from .gateway import Exchange
+from .observer import Observer
 
 _COLOURS = {2: "32", 3: "36", 4: "33", 5: "31"}
 _BACKLOG = 4 * 1024 * 1024  # characters that wait to be written
@@ -20,7 +21,7 @@ _PATIENCE = 0.5  # seconds without progress after which a terminal counts as one
 Part = Union[str, "tuple[str, str]"]
 
 
-class Console:
+class Console(Observer):
     """Writes whole lines from many threads, in the order in which they come. Colours are used on a terminal only.
 
     A thread of its own does the writing, since a terminal may take nothing for long: in a pager, or after Ctrl-S. Lines
@@ -50,12 +51,12 @@ class Console:
         """Write one line of the runner's own, or several; see ``printable()`` for what becomes of them."""
         self._put(text)
 
-    def log(self, instance_id: str, line: bytes) -> None:
+    def logged(self, instance_id: str, line: bytes) -> None:
         """Write one line of the function's log, as it is."""
         text = line.decode("utf-8", "backslashreplace").rstrip("\r\n")
         self._append(self._paint(text, "2"))
 
-    def report(self, exchange: Exchange) -> None:
+    def ended(self, exchange: Exchange) -> None:
         """Write the line of a request, and what went wrong if it has no result."""
         request, response, reply = exchange.request, exchange.response, exchange.reply
         target = f"{request.raw_path}?{request.query_string}" if request.query_string else request.raw_path

@@ -15,6 +15,7 @@ from ..messages import Request, Response
 from ..terminal import warn
 from .context import new_request_id
 from .instance import Reply
+from .observer import Observer
 from .pool import Pool
 
 _SHOWN = 200  # characters of a path that nobody has checked
@@ -35,24 +36,12 @@ class Exchange(NamedTuple):
 
 
 class Gateway:
-    """Serves requests by the rules of ``trigger``.
+    """Serves requests by the rules of ``trigger``. ``observer`` is told when they come, and what became of them."""
 
-    ``begin(request, request_id)`` is called when a request has come,
-    ``observe(exchange)`` after each exchange.
-    """
-
-    def __init__(
-        self,
-        pool: Pool,
-        trigger: Trigger,
-        *,
-        observe: Callable[[Exchange], None],
-        begin: Callable[[Request, str], None] = lambda request, request_id: None,
-    ) -> None:
+    def __init__(self, pool: Pool, trigger: Trigger, observer: Observer) -> None:
         self._pool = pool
         self._trigger = trigger
-        self._observe = observe
-        self._begin = begin
+        self._observer = observer
 
     def handle(
         self, request: Request, request_id: str | None = None, *, is_wanted: Callable[[], bool] = lambda: True
@@ -63,7 +52,7 @@ class Gateway:
         """
         began = time.perf_counter()
         request_id = request_id or new_request_id()
-        self._begin(request, request_id)
+        self._observer.began(request, request_id)
         refusal = self._trigger.refuse(request)
         if refusal is not None:
             return self._answer(request, request_id, refusal, began)
@@ -77,7 +66,7 @@ class Gateway:
         request = Request(method or "-", path[:_SHOWN] or "-", "", (), b"", "http", "1.1", client, ("", 0))
         response = platform_error(400, "InvalidArgument", reason)
         request_id = new_request_id()
-        self._begin(request, request_id)
+        self._observer.began(request, request_id)
         return self._answer(request, request_id, response, time.perf_counter())
 
     def run_event(
@@ -118,7 +107,7 @@ class Gateway:
     ) -> Response:
         response = self._trigger.finish(response, request_id)
         try:
-            self._observe(Exchange(request, request_id, response, time.perf_counter() - began, event, reply))
+            self._observer.ended(Exchange(request, request_id, response, time.perf_counter() - began, event, reply))
         except Exception:
             warn(f"the exchange could not be shown or kept: {traceback.format_exc()}")
         return response

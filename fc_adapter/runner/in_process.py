@@ -22,14 +22,14 @@ class LocalInstance:
     ``log(instance_id, line)`` is told when the PreStop hook fails.
     """
 
-    def __init__(self, function: Function, *, log: Log, probe: bool = False) -> None:
+    def __init__(self, function: Function, *, log: Log, tap: bool = False) -> None:
         self.id = "in-process"
         self.is_alive = True
         self.vitals = Vitals()
         self.idle_since = time.monotonic()
         self._function = function
         self._log = log
-        self._runtime = Runtime(function, probe=probe)
+        self._runtime = Runtime(function, tap=tap)
         self._spans: list[Span] = []
         self._initialized = function.initializer is None
         self._before: dict[str, str | None] = {}
@@ -96,6 +96,7 @@ class LocalInstance:
             return
         self.is_alive = False
         self.vitals.end()
+        self._runtime.unload()
         if self._log_output is not None:
             logging.getLogger().removeHandler(self._log_output)
         for name, value in self._before.items():

@@ -60,7 +60,7 @@ class Reply(NamedTuple):
     an end. ``start_seconds`` and ``init_seconds`` are those of a cold start, else None. ``traceback`` is that of an
     exception, as Python prints it. ``spans`` are what happened when: the request had to ``wait`` for an instance,
     which had been ``frozen``, or its ``start``; then ``init`` and ``handler``; each from and to a time of
-    ``time.perf_counter()``. ``report`` is what a Probe tells.
+    ``time.perf_counter()``. ``report`` is what a Tap reports.
     """
 
     kind: str
@@ -113,16 +113,16 @@ class Instance:
     """An instance in a process of its own, which ends with the thread that makes it (on Linux) or with this process.
 
     ``log(instance_id, line)`` gets each line that the function logs or prints. With ``freeze`` the process is stopped
-    whenever it serves nothing; ``probe`` has a Probe watch the function. One thread at a time may use an instance, but
+    whenever it serves nothing; ``tap`` has a Tap watch the handler. One thread at a time may use an instance, but
     ``kill`` may come from any.
     """
 
-    def __init__(self, function: Function, *, log: Log, freeze: bool, probe: bool = False) -> None:
+    def __init__(self, function: Function, *, log: Log, freeze: bool, tap: bool = False) -> None:
         self.id = f"c-{secrets.token_hex(4)}"
         self.is_alive = True
         self.idle_since = time.monotonic()
         self.vitals = Vitals()
-        self._probe = probe
+        self._tap = tap
         self._spans: list[Span] = []
         self._function = function
         self._log = log
@@ -158,7 +158,7 @@ class Instance:
     def start(self) -> Reply | None:
         """Load the function. Returns None, or the error when that failed; then the instance is gone."""
         began = time.perf_counter()
-        frame = self._exchange("function", pickle.dumps(self._function), timeout=None, probe=self._probe)
+        frame = self._exchange("function", pickle.dumps(self._function), timeout=None, tap=self._tap)
         self._end_span("start", began)
         if frame.kind == "error":
             self.vitals.end_reason = "start"

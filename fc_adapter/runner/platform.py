@@ -10,10 +10,10 @@ from typing import Any
 from ..config.function import Function
 from ..config.target import parse_target
 from ..contract.trigger import Trigger
-from ..messages import Request
 from .gateway import Exchange, Gateway
 from .in_process import LocalInstance
 from .instance import CAN_FREEZE, Instance, Log
+from .observer import Observer
 from .pool import AnyInstance, Pool
 from .server import HTTPServer
 
@@ -27,9 +27,7 @@ class LocalPlatform:
     - ``in_process``: run the function in this process, so that debuggers work; then there is one instance.
     - ``custom_domain``: answer as on a custom domain rather than the default one.
     - ``idle_seconds``: how long an instance is kept without work.
-    - ``log(instance_id, line)``: gets what the function logs and prints; ``observe(exchange)``: each exchange.
-    - ``begin(request, request_id)``: gets each request when it comes; ``made(instance)``: each instance.
-    - ``probe``: have the instances tell what a wrapped app answered itself.
+    - ``observer``: is told of each request, exchange, instance, and of what the function logs and prints.
 
     ``url`` says where it is served, ``pool`` holds its instances, ``gateway`` takes requests without a socket.
 
@@ -47,24 +45,23 @@ class LocalPlatform:
         in_process: bool = False,
         custom_domain: bool = False,
         idle_seconds: float = 300.0,
-        log: Log = lambda instance_id, line: None,
-        observe: Callable[[Exchange], None] = lambda exchange: None,
-        begin: Callable[[Request, str], None] = lambda request, request_id: None,
-        made: Callable[[AnyInstance], None] = lambda instance: None,
-        probe: bool = False,
+        observer: Observer | None = None,
     ) -> None:
+        told = observer or Observer()
+        watch: Any = {"log": told.logged, "tap": told.wants_app_responses}
+
         def make() -> AnyInstance:
             instance: AnyInstance
             if in_process:
-                instance = LocalInstance(function, log=log, probe=probe)
+                instance = LocalInstance(function, **watch)
             else:
-                instance = Instance(function, log=log, freeze=freeze and CAN_FREEZE, probe=probe)
-            made(instance)
+                instance = Instance(function, freeze=freeze and CAN_FREEZE, **watch)
+            told.made(instance)
             return instance
 
         self.pool = Pool(make, limit=1 if in_process else instances, idle_seconds=idle_seconds)
         trigger = Trigger(function.methods, custom_domain)
-        self.gateway = Gateway(self.pool, trigger, observe=observe, begin=begin)
+        self.gateway = Gateway(self.pool, trigger, told)
         try:
             self._server = HTTPServer(host, port, self.gateway)
         except OSError:
@@ -84,12 +81,39 @@ class LocalPlatform:
         self._server.close()
 
 
+class _Functions(Observer):
+    """An observer made of functions."""
+
+    def __init__(self, log: Log | None, observe: Callable[[Exchange], None] | None) -> None:
+        self._log = log
+        self._observe = observe
+
+    def ended(self, exchange: Exchange) -> None:
+        """A request has its response."""
+        if self._observe is not None:
+            self._observe(exchange)
+
+    def logged(self, instance_id: str, line: bytes) -> None:
+        """The function has logged or printed a line."""
+        if self._log is not None:
+            self._log(instance_id, line)
+
+
 @contextmanager
-def serve(handler: Any, *, port: int = 0, **options: Any) -> Generator[LocalPlatform, None, None]:
+def serve(
+    handler: Any,
+    *,
+    port: int = 0,
+    log: Log | None = None,
+    observe: Callable[[Exchange], None] | None = None,
+    **options: Any,
+) -> Generator[LocalPlatform, None, None]:
     """Serve a handler for the time of a ``with`` block, as ``fc-adapter serve`` does; ``.url`` says where.
 
     ``handler`` is a name such as ``"index:handler"`` or ``"path/to/index.py:handler"``, which runs in an instance of
-    its own, or the handler function itself, which runs in this process. ``options`` are those of LocalPlatform.
+    its own, or the handler function itself, which runs in this process. ``log(instance_id, line)`` gets what the
+    function logs and prints (bytes), ``observe(exchange)`` each exchange; an ``observer`` gets more. ``options`` are
+    those of LocalPlatform.
 
     Raises ConfigError when there is no such handler, and OSError when ``port`` (0: any free one) cannot be had.
     """
@@ -98,6 +122,7 @@ def serve(handler: Any, *, port: int = 0, **options: Any) -> Generator[LocalPlat
     else:
         function = Function(handler=handler, runtime=sys.version_info[:2])
         options["in_process"] = True
+    options.setdefault("observer", _Functions(log, observe))
     platform = LocalPlatform(function, port=port, **options)
     platform.start()
     try:

@@ -25,21 +25,21 @@ from .load import load_target, names_handler
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .probe import Probe
+    from .tap import Tap
 
 
 class Runtime:
     """A function loaded into this process: its handler and hooks, called as the platform calls them.
 
-    With ``probe``, a handler of this package is watched, and ``report()`` tells of it.
+    With ``tap``, a handler of this package is watched, and ``report()`` tells of it.
     ``handler_kind`` is ``"wrapped"`` (a handler of this package), ``"app"`` (a bare app) or ``"plain"``.
     """
 
-    def __init__(self, function: Function, *, probe: bool = False) -> None:
+    def __init__(self, function: Function, *, tap: bool = False) -> None:
         self._function = function
         self._handler: Callable[..., Any] = function.handler
-        self._wants_probe = probe
-        self._probe: Probe | None = None
+        self._wants_tap = tap
+        self._tap: Tap | None = None
         self.request_id = "-"
         self.handler_kind = "plain"
 
@@ -57,20 +57,25 @@ class Runtime:
         if isinstance(self._handler, Handler):
             is_bare = isinstance(target, Target) and not names_handler(target)
             self.handler_kind = "app" if is_bare else "wrapped"
-            if self._wants_probe:
-                from .probe import Probe
+            if self._wants_tap:
+                from .tap import Tap
 
-                self._probe = Probe(self._handler)
+                self._tap = Tap(self._handler)
 
     def report(self) -> dict[str, Any] | None:
-        """What the probe has seen of the last invocation, or None without one."""
-        return self._probe.report() if self._probe is not None else None
+        """What the tap has seen of the last invocation, or None without one."""
+        return self._tap.report() if self._tap is not None else None
+
+    def unload(self) -> None:
+        """Leave the handler as it was."""
+        if self._tap is not None:
+            self._tap.close()
 
     def invoke(self, event: bytes, request_id: str) -> bytes:
         """Call the handler and return its result after the runtime's JSON step. Raises what either raises."""
         self.request_id = request_id
-        if self._probe is not None:
-            self._probe.begin()
+        if self._tap is not None:
+            self._tap.begin()
         try:
             return dump_result(self._handler(event, self._context()))
         except TypeError as error:

@@ -27,7 +27,7 @@ def main() -> None:
     if first is None:
         return
     pid = os.getpid()
-    runtime = Runtime(pickle.loads(first.payload), probe=first.fields["probe"])
+    runtime = Runtime(pickle.loads(first.payload), tap=first.fields["tap"])
     runtime.start_logging(log)
     try:
         runtime.load()

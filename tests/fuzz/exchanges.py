@@ -21,6 +21,7 @@ from fc_adapter.inspector.roster import Roster
 from fc_adapter.messages import Response
 from fc_adapter.runner.gateway import Gateway
 from fc_adapter.runner.instance import Reply
+from fc_adapter.runner.observer import Observer
 from fc_adapter.runner.record import Comparison, Recorder, read_record
 from tests.fuzz.choices import CODES, NAMES, VALUES
 from tests.support.inspecting import JSON_HEADERS, TOKEN, AuthorizedClient
@@ -104,7 +105,7 @@ def _result(choices):
 
 
 def _report(choices):
-    """What a Probe reports, or a function has written in its place."""
+    """What a Tap reports, or a function has written in its place."""
     report = {
         "status": choices.mostly(lambda: choices.pick(CODES)),
         "headers": choices.mostly(lambda: choices.several(lambda: choices.mostly(lambda: ["A", _phrase(choices)]))),
@@ -148,10 +149,20 @@ def _reply(choices):
     )
 
 
-def pass_through(choices, *, observe, begin=lambda request, request_id: None):
+class _Seen(Observer):
+    """Calls functions."""
+
+    def __init__(self, ended=None, began=None):
+        if ended is not None:
+            self.ended = ended
+        if began is not None:
+            self.began = began
+
+
+def pass_through(choices, *, observe, begin=None):
     """Send a request through a gateway, as a client would; return whether it was one."""
     trigger = Trigger(METHODS, custom_domain=choices.number(2) == 1)
-    gateway = Gateway(_Instances(_reply(choices)), trigger, observe=observe, begin=begin)
+    gateway = Gateway(_Instances(_reply(choices)), trigger, _Seen(observe, begin))
     method = choices.pick([*METHODS, SECRET])
     headers = [("Authorization", f"Bearer {THEIRS}"), *_headers(choices)]
     target = f"/{_phrase(choices)}"
@@ -178,9 +189,7 @@ def check_inspector(choices):
         history.log("c-1", line.encode("utf-8", "surrogatepass"))
     app = App(
         function=Function(handler=Target(None, "index", "handler"), runtime=(3, 12)),
-        gateway=Gateway(
-            _Instances(Reply("result", b"", "c-1")), Trigger(), observe=lambda exchange: None, begin=history.begin
-        ),
+        gateway=Gateway(_Instances(Reply("result", b"", "c-1")), Trigger(), _Seen(began=history.begin)),
         pool=None,
         history=history,
         roster=Roster(),

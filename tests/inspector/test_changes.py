@@ -21,7 +21,7 @@ from fc_adapter.contract.response import (
 from fc_adapter.contract.trigger import Trigger, read_request
 from fc_adapter.inspector.changes import Stations, find_changes
 from fc_adapter.messages import Response, get_header
-from fc_adapter.runner.probe import Probe
+from fc_adapter.runner.tap import Tap
 from tests.contract.test_round_trip import requests, responses
 from tests.support.inspecting import inspected
 from tests.support.server import wait_until
@@ -35,7 +35,7 @@ def through(request, answer, *, custom_domain=False):
         return [answer.body]
 
     handler = fc_adapter.wrap(app)
-    probe = Probe(handler)
+    probe = Tap(handler)
     event = build_event(request)
     result = dump_result(handler(json.dumps(event).encode()))
     response = parse_result(result, custom_domain=custom_domain)

@@ -16,6 +16,7 @@ import pytest
 import fc_adapter.runner
 from fc_adapter.config.function import Function, Hook
 from fc_adapter.errors import ConfigError
+from fc_adapter.runner.observer import Observer
 from fc_adapter.runner.platform import LocalPlatform
 from tests.support.server import wait_until, workers
 
@@ -95,12 +96,14 @@ def test_ipv6_url():
 def test_hooks_in_this_process(tmp_path):
     (tmp_path / "hooks_of_mine.py").write_text("def fail(context): raise RuntimeError(context.function.name)")
     lines = []
+    observer = Observer()
+    observer.logged = lambda *line: lines.append(line)
     from fc_adapter.config.target import parse_target
 
     handler = parse_target(f"{tmp_path}/hooks_of_mine.py:fail")
     before = os.getcwd()
     function = Function(handler=handler, name="mine", pre_stop=Hook("hooks_of_mine.fail", 1))
-    platform = LocalPlatform(function, port=0, in_process=True, log=lambda *line: lines.append(line))
+    platform = LocalPlatform(function, port=0, in_process=True, observer=observer)
     platform.start()
     with pytest.raises(urllib.error.HTTPError, match="502"):
         fetch(platform.url)
@@ -130,10 +133,11 @@ def test_busy_in_this_process_when_it_ends():
         except OSError as error:
             outcomes[path] = type(error)
 
-    def begin(request, request_id):
-        begun.append(request.raw_path)
+    class Beginnings(Observer):
+        def began(self, request, request_id):
+            begun.append(request.raw_path)
 
-    with fc_adapter.runner.serve(handler, port=0, begin=begin) as server:
+    with fc_adapter.runner.serve(handler, port=0, observer=Beginnings()) as server:
         threads = [threading.Thread(target=ask, args=(f"{server.url}/{path}",)) for path in ("first", "second")]
         threads[0].start()
         assert entered.wait(20)

@@ -178,7 +178,7 @@ def test_a_line_and_its_end_are_one_write():
     raw = Raw()
     with Console(io.TextIOWrapper(io.BufferedWriter(raw), "utf-8")) as console:
         console.say("你好")
-        console.log("c-1", b"a line\r\n")
+        console.logged("c-1", b"a line\r\n")
     assert raw.writes == ["你好\n".encode(), b"a line\n"]
 
 

@@ -17,12 +17,23 @@ from fc_adapter.inspector.app import App
 from fc_adapter.inspector.describe import Describer
 from fc_adapter.inspector.history import History
 from fc_adapter.inspector.roster import Roster
+from fc_adapter.runner.observer import Observer
 from fc_adapter.runner.platform import LocalPlatform
 from tests.support.server import PATIENCE, Answer
 
 TOKEN = "token-of-the-inspector"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 JSON_HEADERS = {"Content-Type": "application/json", "X-Fc-Adapter-Inspector": "1"}
+
+
+class _Watching(Observer):
+    """Fills a history and a roster, as the Inspector does."""
+
+    wants_app_responses = True
+
+    def __init__(self, history, roster):
+        self.began, self.ended, self.logged = history.begin, history.end, history.log
+        self.made = roster.add
 
 
 class Inspected:
@@ -37,11 +48,7 @@ class Inspected:
             port=0,
             in_process=True,
             custom_domain=custom_domain,
-            log=self.history.log,
-            observe=self.history.end,
-            begin=self.history.begin,
-            made=self.roster.add,
-            probe=True,
+            observer=_Watching(self.history, self.roster),
         )
         self.describer = Describer(secrets=list(secrets), custom_domain=custom_domain)
         self.app = App(
