@@ -81,7 +81,10 @@ COMMANDS = {
     "event": "[-h] [-H 'K: V'] [-d DATA|@FILE] METHOD URL",
     "init": "[-h] [--app MODULE:APP] [--name FUNCTION] [--region REGION] [--runtime pythonX.Y] [--dry-run]",
     "invoke": "[-h] [-H 'K: V'] [-d DATA|@FILE] [--event FILE] [--result] [--custom-domain] TARGET [METHOD] [URL]",
-    "replay": f"[-h] [--target TARGET] {FUNCTION_OPTIONS} FILE [FILE ...]",
+    "replay": (
+        "[-h] [--to URL] [--yes] [--ignore-header NAME] [--insensitive] [--target TARGET] "
+        f"{FUNCTION_OPTIONS} FILE|DIR [FILE|DIR ...]"
+    ),
     "serve": (
         f"[-h] [--host HOST] [--port PORT] {FUNCTION_OPTIONS} [--instances N] [--idle-timeout SECONDS] [--no-freeze] "
         "[--in-process] [--reload] [--record DIR] [--check PATH] [--inspect-port PORT] [--inspect-token TOKEN] "
