@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from .parser import build_parser
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit status: 0, 1 for a function error, 2 for wrong usage."""
+    _open_standard_streams()
     name = "fc-adapter"
     try:
         try:
@@ -31,11 +33,22 @@ def run(arguments: Sequence[str]) -> int:
         return 2
     except OSError as error:
         if not isinstance(error, BrokenPipeError):  # then whoever reads the output has read enough
-            warn(f"{name}: {error}")
+            warn(f"{name}: {'standard output is closed' if error.errno == errno.EBADF else error}")
         _drop_output()
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _open_standard_streams() -> None:
+    """Put something in the place of standard streams that are closed (``>&-``): else what is opened next would be them.
+
+    Standard output is then one that cannot be written, so that a command which needs it fails.
+    """
+    for name, number in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is None:
+            os.open(os.devnull, os.O_WRONLY if number == 2 else os.O_RDONLY)
+            setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))  # noqa: SIM115
 
 
 def _drop_output() -> None:

@@ -19,6 +19,7 @@ from ..errors import ConfigError
 from ..messages import Request, get_header
 from ..runner.context import new_request_id
 from ..runner.runtime import Runtime, dump_error
+from ..terminal import warn
 from .output import indent_json, print_response, write_output
 
 
@@ -39,12 +40,17 @@ def invoke(options: argparse.Namespace) -> int:
             return 0
         accepted = ACCEPTED if is_async(request) else None
         event = _dump_event(trigger, request, request_id)
+    target = parse_target(options.target)
+    target.check_directory()
     try:
         with _output_to_stderr():
-            data = _run(parse_target(options.target), event, request_id)
+            data = _run(target, event, request_id)
     except _FunctionError as error:
         write_output(indent_json(error.args[0]))
         return 1
+    except NotFoundError as error:
+        warn(f"fc-adapter invoke: {error}")
+        return 1  # as with serve
     if options.result:
         write_output(indent_json(data))
         return 0

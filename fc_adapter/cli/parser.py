@@ -12,6 +12,8 @@ from typing import Any, NoReturn
 from .. import __version__
 from ..terminal import warn
 
+DEFAULT_PORT = 9000
+
 
 class _Parser(argparse.ArgumentParser):
     reads_environment = False
@@ -101,7 +103,9 @@ def _add_serve(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser.set_defaults(command=command, name="serve")
     parser.add_argument("target", metavar="TARGET", nargs="?", help=f"{_TARGET}; otherwise s.yaml says it")
     parser.add_argument("--host", default="127.0.0.1", help="where to listen (default: %(default)s)")
-    parser.add_argument("--port", type=_port, default=9000, help="0 for any free one (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=_port, help=f"0 for any free one (default: {DEFAULT_PORT}; with --check, any free one)"
+    )
     _add_function_options(parser)
     parser.add_argument(
         "--instances", type=_positive, default=1, metavar="N", help="as many at the same time (default: %(default)s)"

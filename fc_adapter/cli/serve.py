@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import http.client
 import ipaddress
 import os
 import signal
 import socket
+import string
 import sys
 import time
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from ..config.function import Function
 from ..config.options import configure
@@ -28,10 +30,14 @@ from ..runner.pool import Pool
 from ..runner.record import Recorder
 from ..runner.watch import watch
 from .output import print_response
+from .parser import DEFAULT_PORT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..inspector.serving import Inspector
+
+
+_TAKEN = (errno.EADDRINUSE, errno.EACCES)
 
 
 def serve(options: argparse.Namespace) -> int:
@@ -49,11 +55,14 @@ def _serve(options: argparse.Namespace, console: Console) -> int:
     recording = _start_recording(options, console)
     inspector = _make_inspector(options)
     observers = [each for each in (console, inspector, recording) if each is not None]
+    port = options.port
+    if port is None:
+        port = DEFAULT_PORT if options.check is None else 0
     try:
         platform = LocalPlatform(
             function,
             host=options.host,
-            port=options.port,
+            port=port,
             instances=options.instances,
             freeze=not options.no_freeze,
             in_process=options.in_process,
@@ -63,7 +72,8 @@ def _serve(options: argparse.Namespace, console: Console) -> int:
         )
     except OSError as error:
         reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
-        raise ConfigError(f"cannot listen on {options.host}:{options.port}: {reason}") from error
+        advice = "; --port takes another, and --port 0 any free one" if error.errno in _TAKEN else ""
+        raise ConfigError(f"cannot listen on {options.host}:{port}: {reason}{advice}") from error
     watcher = None
     try:
         _on_termination(_interrupt)
@@ -81,7 +91,7 @@ def _serve(options: argparse.Namespace, console: Console) -> int:
         platform.start()
         console.say(
             f"{function.label} ({_version(function.runtime)}, {function.memory} MB, {function.timeout:g} s) "
-            f"is served on {platform.url} until Ctrl-C"
+            f"is served on {platform.url}{'' if options.check is not None else ' until Ctrl-C'}"
         )
         if inspector is not None:
             _serve_inspector(inspector, options, platform, function, console)
@@ -102,8 +112,9 @@ def _serve(options: argparse.Namespace, console: Console) -> int:
 
 def _check(url: str, path: str, console: Console) -> int:
     """Send a GET request and print the answer. Returns 1 when it is an error of the server's."""
+    target = quote(os.fsencode(path), safe=string.punctuation)  # as curl and browsers send it
     with contextlib.closing(http.client.HTTPConnection(url.partition("//")[2])) as connection:
-        connection.request("GET", path)
+        connection.request("GET", target)
         answer = connection.getresponse()
         response = Response(answer.status, tuple(answer.getheaders()), answer.read())
     console.flush()

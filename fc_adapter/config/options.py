@@ -47,8 +47,7 @@ def configure(options: argparse.Namespace) -> Function:
         environment.update(read_env_file(Path(path)))
     environment.update(parse_variable(variable, "--env") for variable in options.env)
     function = dataclasses.replace(function, **changes, environment=environment)
-    if not function.handler.directory.is_dir():
-        raise NotFoundError(f"cannot load {function.label}: no directory {str(function.handler.directory)!r}")
+    function.handler.check_directory()
     return function
 
 

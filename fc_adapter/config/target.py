@@ -16,6 +16,12 @@ class Target(NamedTuple):
     module: str
     attribute: str
 
+    def check_directory(self) -> None:
+        """Raise NotFoundError unless the code directory is there."""
+        if not self.directory.is_dir():
+            name = f"{self.module}.{self.attribute}"
+            raise NotFoundError(f"cannot load {name}: no directory {str(self.directory)!r}")
+
 
 def parse_target(text: str) -> Target:
     """Read ``index:handler``, FC's own ``index.handler``, or ``path/to/index.py:handler``.

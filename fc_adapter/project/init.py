@@ -11,7 +11,7 @@ from ..config.runtimes import default_runtime, parse_runtime
 from ..errors import ConfigError
 from ..terminal import tell
 from .build import build_command, requirement_files
-from .find_app import find_app
+from .find_app import Candidate, find_app
 from .source import Module, defined_names
 from .templates import IGNORED, Entry, config_source, entry_source
 
@@ -39,7 +39,7 @@ def init(options: argparse.Namespace) -> int:
         tell(f"found {found.app}")
         notes += found.notes
         package = found.app.package
-        entry = Entry(_free_module(directory), found.app.made.interface != "wsgi")
+        entry = Entry(_free_module(directory), _has_lifespan(found.app))
         files[f"{entry.module}.py"] = entry_source(found.app, entry, directory)
     build = build_command(directory, runtime, package)
     files["s.yaml"] = config_source(entry=entry, name=name, region=options.region, runtime=runtime, build=build)
@@ -78,6 +78,11 @@ def _existing_entry(directory: Path) -> Entry | None:
             if "handler" in names:
                 return Entry(name, {"initialize", "pre_stop"} <= names)
     return None
+
+
+def _has_lifespan(app: Candidate) -> bool:
+    """Whether the app may have a startup and a shutdown: neither WSGI nor Django's ASGI application knows these."""
+    return app.made.interface == "asgi" and app.made.framework != "Django"
 
 
 def _free_module(directory: Path) -> str:

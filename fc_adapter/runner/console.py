@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import threading
 import time
@@ -22,7 +23,9 @@ Part = Union[str, "tuple[str, str]"]
 
 
 class Console(Observer):
-    """Writes whole lines from many threads, in the order in which they come. Colours are used on a terminal only.
+    """Writes whole lines from many threads, in the order in which they come.
+
+    Colours are used on a terminal only, and not where the variable NO_COLOR is set (https://no-color.org).
 
     A thread of its own does the writing, since a terminal may take nothing for long: in a pager, or after Ctrl-S. Lines
     then wait until there are too many of them; further ones are dropped, and a note tells how many.
@@ -30,7 +33,7 @@ class Console(Observer):
 
     def __init__(self, stream: Any = None) -> None:
         self._stream = stream or sys.stderr
-        self._is_terminal = self._stream.isatty()
+        self._has_colours = self._stream.isatty() and not os.environ.get("NO_COLOR")
         self._has_noted_size = False
         self._changed = threading.Condition()
         self._lines: deque[str] = deque()
@@ -73,6 +76,8 @@ class Console(Observer):
             parts.append(reply.instance_id)
         parts.append(exchange.request_id)
         self._put(*parts)
+        if exchange.refusal:
+            self._put((exchange.refusal, "33"))
         if reply is not None and reply.kind != "result":
             self._put((reply.describe_error(), "31"))
         elif reply is not None and len(reply.data) > LIMITS["body"] and not self._has_noted_size:
@@ -153,4 +158,4 @@ class Console(Observer):
                 rest = rest[written:]
 
     def _paint(self, text: str, code: str) -> str:
-        return f"\033[{code}m{text}\033[0m" if code and self._is_terminal else text
+        return f"\033[{code}m{text}\033[0m" if code and self._has_colours else text

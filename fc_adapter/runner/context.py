@@ -45,7 +45,8 @@ def build_context(
     The runtimes before 3.12 have ``credentials`` and ``service``; 3.12 moved what was in ``service``. Credentials come
     from the environment variables in which the platform passes them.
     """
-    function = {"name": name, "handler": handler, "memory": memory, "timeout": timeout}
+    whole_seconds = int(timeout) if timeout == int(timeout) else timeout  # the platform has no others
+    function = {"name": name, "handler": handler, "memory": memory, "timeout": whole_seconds}
     shape: dict[str, Any] = {
         "request_id": request_id,
         "region": region,

@@ -19,6 +19,7 @@ from .observer import Observer
 from .pool import Pool
 
 _SHOWN = 200  # characters of a path that nobody has checked
+_REASON = 500  # characters of a reason, which may be an app's own
 
 
 class Exchange(NamedTuple):
@@ -33,6 +34,19 @@ class Exchange(NamedTuple):
     seconds: float
     event: dict[str, Any] | None = None
     reply: Reply | None = None
+
+    @property
+    def refusal(self) -> str:
+        """Why the platform refused the request, or the function's result; ``""`` where it refused neither."""
+        is_result = self.reply is not None and self.reply.kind == "result"
+        if self.reply is not None and not (is_result and self.response.status == 502):
+            return ""
+        try:
+            error = json.loads(self.response.body)
+        except (ValueError, RecursionError):
+            return ""
+        is_error = isinstance(error, dict) and error.keys() == {"errorCode", "errorMessage"}
+        return f"{error['errorCode']}: {error['errorMessage']}"[:_REASON] if is_error else ""
 
 
 class Gateway:

@@ -113,16 +113,19 @@ class Instance:
     """An instance in a process of its own, which ends with the thread that makes it (on Linux) or with this process.
 
     ``log(instance_id, line)`` gets each line that the function logs or prints. With ``freeze`` the process is stopped
-    whenever it serves nothing; ``tap`` has a Tap watch the handler. One thread at a time may use an instance, but
-    ``kill`` may come from any.
+    whenever it serves nothing; ``tap`` has a Tap watch the handler; ``noted`` are the notes that instances before have
+    written, and gets those of this one. One thread at a time may use an instance, but ``kill`` may come from any.
     """
 
-    def __init__(self, function: Function, *, log: Log, freeze: bool, tap: bool = False) -> None:
+    def __init__(
+        self, function: Function, *, log: Log, freeze: bool, tap: bool = False, noted: set[str] | None = None
+    ) -> None:
         self.id = f"c-{secrets.token_hex(4)}"
         self.is_alive = True
         self.idle_since = time.monotonic()
         self.vitals = Vitals()
         self._tap = tap
+        self._noted = set() if noted is None else noted
         self._spans: list[Span] = []
         self._function = function
         self._log = log
@@ -158,7 +161,8 @@ class Instance:
     def start(self) -> Reply | None:
         """Load the function. Returns None, or the error when that failed; then the instance is gone."""
         began = time.perf_counter()
-        frame = self._exchange("function", pickle.dumps(self._function), timeout=None, tap=self._tap)
+        payload = pickle.dumps(self._function)
+        frame = self._exchange("function", payload, timeout=None, tap=self._tap, noted=[*self._noted])
         self._end_span("start", began)
         if frame.kind == "error":
             self.vitals.end_reason = "start"
@@ -166,6 +170,7 @@ class Instance:
             return self._reply(frame)
         self._start_seconds = time.perf_counter() - began
         self.vitals.handler_kind = frame.fields.get("handler", "plain")
+        self._noted.update(frame.fields.get("noted", ()))
         self._worker = frame.fields.get("pid") if _IS_KEPT else None
         self._stand_still()
         return None
@@ -411,8 +416,13 @@ def _is_reply(frame: Frame, token: str) -> bool:
     if fields.pop("token", None) != token or not isinstance(fields.get("report"), (dict, type(None))):
         return False
     if frame.kind != "error":
-        has_types = isinstance(fields.get("handler", ""), str) and isinstance(fields.get("pid", 0), int)
-        return frame.kind in ("started", "result") and has_types
+        types = {"handler": str, "pid": int, "noted": list}
+        has_types = all(isinstance(fields[name], kind) for name, kind in types.items() if name in fields)
+        return (
+            frame.kind in ("started", "result")
+            and has_types
+            and all(isinstance(n, str) for n in fields.get("noted", ()))
+        )
     try:
         error = json.loads(frame.payload)
     except (ValueError, RecursionError):

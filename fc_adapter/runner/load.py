@@ -19,11 +19,11 @@ def names_handler(target: Target) -> bool:
     return isinstance(load_object(f"{target.module}:{target.attribute}"), Handler)
 
 
-def load_target(target: Target, *, wrap_apps: bool = True) -> Callable[..., Any]:
+def load_target(target: Target, *, wrap_apps: bool = True, note: Callable[[str], None] = warn) -> Callable[..., Any]:
     """Import the handler as the platform does: from the code directory, which is also the current directory.
 
-    A bare WSGI or ASGI application is wrapped, unless ``wrap_apps`` is false. Raises NotFoundError when there is no
-    such name or it is no handler, and whatever the module itself raises.
+    A bare WSGI or ASGI application is wrapped, which ``note(text)`` tells, unless ``wrap_apps`` is false. Raises
+    NotFoundError when there is no such name or it is no handler, and whatever the module itself raises.
     """
     if not target.directory.is_dir():
         raise NotFoundError(f"cannot load {target.module}:{target.attribute}: no directory {str(target.directory)!r}")
@@ -43,8 +43,8 @@ def load_target(target: Target, *, wrap_apps: bool = True) -> Callable[..., Any]
     handler: Callable[..., Any] = found
     if isinstance(handler, Handler) or not wrap_apps or not names_its_interface(handler):
         return handler
-    warn(
-        f"note: {target.module}:{target.attribute} is a bare {detect_interface(handler).upper()} app, wrapped for this "
+    note(
+        f"{target.module}:{target.attribute} is a bare {detect_interface(handler).upper()} app, wrapped for this "
         "run; to deploy it, write handler = fc_adapter.wrap(app)"
     )
     return wrap(handler)

@@ -49,13 +49,14 @@ class LocalPlatform:
     ) -> None:
         told = observer or Observer()
         watch: Any = {"log": told.logged, "tap": told.wants_app_responses}
+        noted: set[str] = set()
 
         def make() -> AnyInstance:
             instance: AnyInstance
             if in_process:
                 instance = LocalInstance(function, **watch)
             else:
-                instance = Instance(function, freeze=freeze and CAN_FREEZE, **watch)
+                instance = Instance(function, freeze=freeze and CAN_FREEZE, noted=noted, **watch)
             told.made(instance)
             return instance
 

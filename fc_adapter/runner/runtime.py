@@ -9,6 +9,7 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Collection
 from importlib.util import find_spec
 from typing import Any, Callable, TextIO
 
@@ -33,10 +34,12 @@ class Runtime:
 
     With ``tap``, a handler of this package is watched, and ``report()`` tells of it.
     ``handler_kind`` is ``"wrapped"`` (a handler of this package), ``"app"`` (a bare app) or ``"plain"``.
+    ``noted`` are the notes on the function's code that need not be written again, and then those that were.
     """
 
-    def __init__(self, function: Function, *, tap: bool = False) -> None:
+    def __init__(self, function: Function, *, tap: bool = False, noted: Collection[str] = ()) -> None:
         self._function = function
+        self.noted = set(noted)
         self._handler: Callable[..., Any] = function.handler
         self._wants_tap = tap
         self._tap: Tap | None = None
@@ -50,7 +53,7 @@ class Runtime:
         """
         target = self._function.handler
         if isinstance(target, Target):
-            self._handler = load_target(target)
+            self._handler = load_target(target, note=self._note)
             for name, hook in (("Initializer", self._function.initializer), ("PreStop", self._function.pre_stop)):
                 if hook is not None:
                     self._check_hook(name, hook.handler)
@@ -107,7 +110,13 @@ class Runtime:
             try:
                 self._load_hook(handler)
             except ConfigError as error:
-                warn(f"note: the {name} hook {handler} will fail: {error}")
+                self._note(f"the {name} hook {handler} will fail: {error}")
+
+    def _note(self, text: str) -> None:
+        """Write a note on the function's code, unless an instance before has written the same."""
+        if text not in self.noted:
+            self.noted.add(text)
+            warn(f"note: {text}")
 
     def start_logging(self, stream: TextIO) -> logging.Handler:
         """Send the root logger to ``stream`` in the runtime's format, from level INFO up, as the platform does."""
@@ -173,7 +182,13 @@ def format_traceback(error: BaseException) -> str:
 
 
 # The frames of the runner and of the import system: no part of what a deployed function would show.
-_HIDDEN = (os.path.dirname(__file__) + os.sep, application.__file__, importlib.__file__, "<frozen importlib")
+_PACKAGE = os.path.dirname(os.path.dirname(__file__))
+_HIDDEN = (
+    *(os.path.join(_PACKAGE, room, "") for room in ("runner", "cli")),
+    application.__file__,
+    importlib.__file__,
+    "<frozen importlib",
+)
 
 
 class _Formatter(logging.Formatter):

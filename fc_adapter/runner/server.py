@@ -99,12 +99,12 @@ class _BadRequestError(Exception):
 # are refused: whatever two servers could read in two ways.
 _REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~\w-]+ ([!-~\x80-\xff]+) HTTP/1\.[01]\r\n")
 _HEADER_LINE = re.compile(rb"([!#$%&'*+.^_`|~\w-]+):([^\x00-\x08\x0a-\x1f\x7f]*)\r\n")
-# RFC 3986 section 3.2. Host is empty where the client's URL has no host.
-_HOST = re.compile(
-    r"(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|[\w.~!$&'()*+,;=%-]+|(?!:))(?::(?P<port>[0-9]{0,5}))?", re.ASCII
-)
+# RFC 3986 section 3.2; RFC 9110 section 4.2.1: an http URL has a host, so Host is never empty.
+_HOST = re.compile(r"(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|[\w.~!$&'()*+,;=%-]+)(?::(?P<port>[0-9]{0,5}))?", re.ASCII)
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(;[^\x00-\x08\x0a-\x1f\x7f]*)?\r\n")
 _HEAD_BYTES = 64 * 1024  # What is larger is not even read.
+_TLS_HANDSHAKE = b"\x16\x03"  # RFC 8446 section 5.1: a record of the type handshake, and its version
+_HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n"  # RFC 9113 section 3.4
 
 
 class QuietRequestHandler(WSGIRequestHandler):
@@ -140,6 +140,21 @@ class _RequestHandler(QuietRequestHandler):
 
     protocol_version = "HTTP/1.1"
     raw_requestline: bytes
+
+    def handle_one_request(self) -> None:
+        """Serve one request, or tell a client that speaks TLS, which may never send the end of a line."""
+        self.command, self.path = "", ""
+        try:
+            is_tls = self.rfile.peek(1)[:2] == _TLS_HANDSHAKE  # type: ignore[attr-defined]
+        except socket.timeout:
+            self.close_connection = True
+        else:
+            if is_tls:
+                self._refuse(
+                    "the client speaks TLS, and this port plain HTTP: call it with http:// instead of https://"
+                )
+            else:
+                super().handle_one_request()
 
     def parse_request(self) -> bool:
         """Read the lines of the headers, strictly, and have http.server make sense of them."""
@@ -300,6 +315,10 @@ def _check_host(what: str, host: str) -> None:
 
 def _read_head(stream: Any, request_line: bytes) -> list[bytes]:
     """The lines of the headers and the empty one after them."""
+    if request_line == _HTTP2_PREFACE:
+        raise _BadRequestError(
+            "the client speaks HTTP/2 from the start, and this server HTTP/1.1: call it with HTTP/1.1"
+        )
     if not _REQUEST_LINE.fullmatch(request_line):
         raise _BadRequestError("the request line is malformed")
     lines = []

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import pickle
 import sys
-from typing import BinaryIO, TextIO
+from typing import Any, BinaryIO, TextIO
 
 from .frames import Frame, read_frame, write_frame
 from .runtime import Runtime, dump_error, format_traceback
@@ -27,14 +27,15 @@ def main() -> None:
     if first is None:
         return
     pid = os.getpid()
-    runtime = Runtime(pickle.loads(first.payload), tap=first.fields["tap"])
+    runtime = Runtime(pickle.loads(first.payload), tap=first.fields["tap"], noted=first.fields["noted"])
     runtime.start_logging(log)
     try:
         runtime.load()
     except Exception as error:
         _write_error(replies, error, first, error_type="ImportModuleError")
         return
-    write_frame(replies, "started", pid=pid, handler=runtime.handler_kind, token=first.fields["token"])
+    facts: dict[str, Any] = {"pid": pid, "handler": runtime.handler_kind, "noted": sorted(runtime.noted)}
+    write_frame(replies, "started", **facts, token=first.fields["token"])
     while True:
         frame = read_frame(requests)
         if frame is None:

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 import time
@@ -260,7 +261,7 @@ def test_function_error(command, project):
         "in app",
         'raise ValueError("broken on purpose")',
     ]
-    assert not any("runner" in frame[0] for frame in error["stackTrace"])
+    assert not any(re.search(r"fc_adapter.(runner|cli)", frame[0]) for frame in error["stackTrace"])
 
 
 def test_invoke_ends_although_a_thread_does_not(tmp_path):
@@ -387,9 +388,6 @@ def test_code_directory_is_the_current_directory(command, project, monkeypatch):
         (["invoke", "nowhere.py:handler"], "there is no file 'nowhere.py'"),
         (["invoke", "my-index.py:handler"], "'my-index' is no name of a Python module; rename the file"),
         (["invoke", "nowhere/index.handler"], "no directory"),
-        (["invoke", "nowhere:handler"], "there is no module named 'nowhere' (looked from"),
-        (["invoke", "index:handle"], "'index' has no 'handle'; it has: json, os, sys, fc_adapter, app, handler"),
-        (["invoke", "index:number"], "index:number is of type int, which is no handler"),
         (["invoke", "index:handler", "GET", "x"], "the URL must begin with /, http:// or https://, got 'x'"),
         (["invoke", "index:handler", "GET", "http://[x"], "Invalid IPv6 URL"),
         (["invoke", "index:handler", "GET", "/", "-H", "nocolon"], "a header is written 'Name: value', got 'nocolon'"),
@@ -408,6 +406,21 @@ def test_wrong_usage_is_one_line(command, arguments, message):
     assert message in err
     assert err.count("\n") == 1
     assert err.startswith("fc-adapter")
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("nowhere:handler", "there is no module named 'nowhere' (looked from"),
+        ("index:handle", "'index' has no 'handle'; it has: json, os, sys, fc_adapter, app, handler"),
+        ("index:number", "index:number is of type int, which is no handler"),
+    ],
+)
+def test_handler_that_is_not_there_fails_as_with_serve(command, target, message):
+    status, out, err = command("invoke", target)
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert err.startswith("fc-adapter invoke: ")
+    assert message in err
 
 
 def test_event_command(command):
@@ -469,6 +482,22 @@ def test_output_that_cannot_be_written(project, unbuffered, arguments, name):
             timeout=60,
         )
     assert (done.returncode, done.stderr) == (1, f"fc-adapter{name}: [Errno 28] No space left on device\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "out", "err"),
+    [
+        ("event GET / >&-", 1, "", "fc-adapter event: standard output is closed\n"),
+        ("--help >&-", 1, "", "fc-adapter: standard output is closed\n"),
+        ("event 2>&-", 2, "", ""),
+        ("invoke index:plain -d @- <&- | tail -1", 0, "plain text", ""),
+        ("invoke index:noisy 2>&- | tail -1", 0, "quiet", ""),
+    ],
+)
+def test_standard_streams_that_are_closed(project, arguments, status, out, err):
+    command = f'"{sys.executable}" -m fc_adapter {arguments}'
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (status, out, err)
 
 
 @pytest.mark.parametrize(

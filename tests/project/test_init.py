@@ -67,6 +67,21 @@ def test_a_wsgi_app_gets_an_entry_without_hooks(project, command):
     assert "instanceLifecycleConfig" not in props_of(project)
 
 
+@pytest.mark.parametrize(
+    "app",
+    [
+        "from django.core.asgi import get_asgi_application\napp = get_asgi_application()\n",
+        "from channels.routing import ProtocolTypeRouter\nimport django\napp = ProtocolTypeRouter({})\n",
+        "import flask\nfrom somewhere import make_app\napp = make_app(flask)\n",
+    ],
+)
+def test_an_app_without_a_known_lifespan_gets_none(project, command, app):
+    project.write({"app.py": app})
+    assert command("init", "--app", "app:app")[0] == 0
+    assert "initialize" not in project.read("index.py")
+    assert "instanceLifecycleConfig" not in props_of(project)
+
+
 def test_the_domain_in_the_comment_is_a_resource(project, command):
     project.write({"app.py": FLASK})
     command("init")

@@ -25,7 +25,8 @@ def project(tmp_path):
     return tmp_path
 
 
-def test_colours_on_a_terminal_only(project):
+@pytest.mark.parametrize(("variable", "is_painted"), [("", True), ("1", False)])
+def test_colours_on_a_terminal_only(project, variable, is_painted):
     import pty
 
     primary, secondary = pty.openpty()
@@ -36,6 +37,7 @@ def test_colours_on_a_terminal_only(project):
         stdout=secondary,
         stderr=secondary,
         start_new_session=True,
+        env={**os.environ, "NO_COLOR": variable},
     )
     os.close(secondary)
     output = b""
@@ -53,8 +55,12 @@ def test_colours_on_a_terminal_only(project):
         port = int(read_until(rb"http://127\.0\.0\.1:(\d+) until")[1])
         with socket.create_connection(("127.0.0.1", port)) as connection:
             connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
-            read_until(rb"GET /  \x1b\[32m200\x1b\[0m  \d+ ms  \x1b\[35mcold start \d+ ms\x1b\[0m  c-")
-        assert b"\x1b[2mloaded\x1b[0m" in output
+            read_until(rb"GET /  .*cold start \d+ ms.*  c-")
+        if is_painted:
+            assert re.search(rb"GET /  \x1b\[32m200\x1b\[0m  \d+ ms  \x1b\[35mcold start \d+ ms\x1b\[0m  c-", output)
+            assert b"\x1b[2mloaded\x1b[0m" in output
+        else:
+            assert b"\x1b" not in output
     finally:
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE) == 0
@@ -70,6 +76,17 @@ def test_reload(serve, tmp_path):
     assert server.get().text == "changed"
     (tmp_path / "other.py").write_text("")
     server.wait_for("^changed: other.py; the next")
+
+
+def test_reload_tells_a_note_once(serve, tmp_path):
+    source = "def application(environ, start_response):\n    start_response('200 OK', [])\n    return [b'%s']\n"
+    server = serve(source % "first", "index:application", "--reload", "--initializer", "index.none")
+    (tmp_path / "index.py").write_text(source % "second")
+    server.wait_for("^changed: index.py")
+    server.get()
+    server.wait_for("has no 'none'.*\n(.*\n)*.*has no 'none'")  # the hook's call, which fails
+    assert server.log.count("note: index:application is a bare WSGI app") == 1
+    assert server.log.count("note: the Initializer hook index.none will fail") == 1
 
 
 def test_reload_mends_what_could_not_be_imported(serve, tmp_path):

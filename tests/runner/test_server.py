@@ -66,7 +66,7 @@ def test_absolute_target_names_the_host(echo):
     assert (seen["path"], seen["query"], seen["headers"]["Host"]) == ("/p", {"q": "1"}, "h.example")
 
 
-@pytest.mark.parametrize("host", ["", "h", "h:65535", "h:", "127.0.0.1:80", "[::1]", "[::1]:9000", "a_b.example"])
+@pytest.mark.parametrize("host", ["h", "h:65535", "h:", "127.0.0.1:80", "[::1]", "[::1]:9000", "a_b.example"])
 def test_host(echo, host):
     assert send(echo, f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()).json["headers"]["Host"] == host
 
@@ -164,7 +164,8 @@ CHUNKED = b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
         (b"GET / x HTTP/1.1\r\n\r\n", "request line"),
         (b"GET /\x0b HTTP/1.1\r\n\r\n", "request line"),
         (b"G(T / HTTP/1.1\r\n\r\n", "request line"),
-        (b"\x16\x03\x01\x02\x00\x01\r\n", "request line"),
+        (b"\x16\x03\x01\x02\x00\x01\x00", "call it with http:// instead of https://"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "call it with HTTP/1.1"),
         (b"GET x HTTP/1.1\r\n\r\n", "target must be a path"),
         (b"GET * HTTP/1.1\r\n\r\n", "target must be a path"),
         (b"GET file:///etc/passwd HTTP/1.1\r\n\r\n", "target must be a path"),
@@ -176,6 +177,7 @@ CHUNKED = b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
         (b"GET http://h/ HTTP/1.1\r\n\r\n", "there must be one Host, got 0"),
         (b"GET / HTTP/1.1\r\n\r\n", "there must be one Host, got 0"),
         (b"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", "there must be one Host, got 2"),
+        (b"GET / HTTP/1.1\r\nHost:\r\n\r\n", "Host must be a name or address"),
         (b"GET / HTTP/1.1\r\nHost: h:99999\r\n\r\n", "Host must be a name or address, and a port up to 65535"),
         (b"GET / HTTP/1.1\r\nHost: h:8o\r\n\r\n", "Host must be a name or address"),
         (b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", "Host must be a name or address"),
@@ -194,6 +196,7 @@ def test_what_is_no_request(echo, data, message):
     answer = send(echo, data)
     assert answer.headers["Connection"] == "close"
     assert_refused(echo, answer, message)
+    echo.wait_for(f"^InvalidArgument: .*{re.escape(message)}")
 
 
 def test_longest_path_and_headers_that_are_served(echo):

@@ -1,0 +1,24 @@
+"""The options of the commands, and what the documentation says of them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from fc_adapter.cli.parser import build_parser
+from tests.support.pages import ROOT
+
+
+def find_parser(command):
+    [commands] = [action for action in build_parser()._actions if action.choices]
+    return commands.choices[command]
+
+
+@pytest.mark.parametrize("command", ["serve", "replay", "invoke", "event"])
+def test_every_option_is_documented(command):
+    text = (ROOT / "docs" / "runner.md").read_text(encoding="utf-8")
+    tables = text.partition("\n## All options\n")[2].partition("\n## ")[0]
+    documented = set(re.findall(r"(?<![\w-])--?[a-zA-Z][a-z-]*", tables))
+    options = {text for action in find_parser(command)._actions for text in action.option_strings}
+    assert options - documented == {"-h", "--help"}
