@@ -42,7 +42,7 @@ SIGNATURES = {
     "fc_adapter:detached": "",
     "fc_adapter.runner:serve": "handler, *, port=0, log=None, observe=None, **options",
     "fc_adapter.runner.platform:LocalPlatform": (
-        "function, *, host='127.0.0.1', port=9000, instances=1, freeze=True, in_process=False, custom_domain=False, "
+        "function, *, host='127.0.0.1', port=9000, instances=10, freeze=True, in_process=False, custom_domain=False, "
         "idle_seconds=300.0, observer=None"
     ),
     "fc_adapter.testing:Client": "handler, *, context=None, custom_domain=False",

@@ -108,7 +108,11 @@ def _add_serve(commands: argparse._SubParsersAction[_Parser]) -> None:
     )
     _add_function_options(parser)
     parser.add_argument(
-        "--instances", type=_positive, default=1, metavar="N", help="as many at the same time (default: %(default)s)"
+        "--instances",
+        type=_positive,
+        default=10,
+        metavar="N",
+        help="maximum number of instances, which serve one request at a time each (default: %(default)s)",
     )
     parser.add_argument(
         "--idle-timeout", type=_seconds, default=300.0, metavar="SECONDS", help="end instances idle for so long"

@@ -13,6 +13,8 @@ from typing import Any, Union
 from ..contract.rules import LIMITS
 from ..terminal import printable
 from .gateway import Exchange
+from .in_process import IN_PROCESS
+from .instance import Reply
 from .observer import Observer
 
 _COLOURS = {2: "32", 3: "36", 4: "33", 5: "31"}
@@ -34,7 +36,7 @@ class Console(Observer):
     def __init__(self, stream: Any = None) -> None:
         self._stream = stream or sys.stderr
         self._has_colours = self._stream.isatty() and not os.environ.get("NO_COLOR")
-        self._has_noted_size = False
+        self._has_noted_size = self._has_noted_wait = False
         self._changed = threading.Condition()
         self._lines: deque[str] = deque()
         self._size = 0  # characters of those lines, and of the one that is being written
@@ -69,6 +71,9 @@ class Console(Observer):
             f"{exchange.seconds * 1000:.0f} ms",
         ]
         if reply is not None:
+            waited = _waited_seconds(reply)
+            if waited:
+                parts.append((f"waited {waited * 1000:.0f} ms", "33"))
             if reply.start_seconds is not None:
                 parts.append((f"cold start {reply.start_seconds * 1000:.0f} ms", "35"))
             if reply.init_seconds is not None:
@@ -78,13 +83,29 @@ class Console(Observer):
         self._put(*parts)
         if exchange.refusal:
             self._put((exchange.refusal, "33"))
-        if reply is not None and reply.kind != "result":
-            self._put((reply.describe_error(), "31"))
-        elif reply is not None and len(reply.data) > LIMITS["body"] and not self._has_noted_size:
+        if reply is not None:
+            if reply.kind != "result":
+                self._put((reply.describe_error(), "31"))
+            self._note(reply)
+
+    def _note(self, reply: Reply) -> None:
+        """Tell what is worth a note, the first time that it happens."""
+        is_result = reply.kind == "result"
+        if is_result and len(reply.data) > LIMITS["body"] and not self._has_noted_size:
             self._has_noted_size = True
             self._put(
                 f"note: this result has {len(reply.data) / 2**20:.0f} MB. The platform takes requests of up to "
                 f"{LIMITS['body'] // 2**20} MB and does not say how large a result may be: try it there"
+            )
+        waited = _waited_seconds(reply)
+        if waited and not self._has_noted_wait:
+            self._has_noted_wait = True
+            advice = (
+                "with --in-process there is only one" if reply.instance_id == IN_PROCESS else "allow more: --instances"
+            )
+            self._put(
+                f"note: this request waited {waited * 1000:.0f} ms, since all instances were busy. The platform would "
+                f"have started another; {advice}"
             )
 
     def flush(self) -> None:
@@ -159,3 +180,8 @@ class Console(Observer):
 
     def _paint(self, text: str, code: str) -> str:
         return f"\033[{code}m{text}\033[0m" if code and self._has_colours else text
+
+
+def _waited_seconds(reply: Reply) -> float:
+    """How long a request waited for an instance that was free."""
+    return sum([end - began for name, began, end in reply.spans if name == "wait"])

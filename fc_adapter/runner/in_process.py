@@ -13,6 +13,8 @@ from .context import new_request_id
 from .instance import Log, Reply, Span, Vitals, pre_stop_failure
 from .runtime import Runtime, dump_error, format_traceback
 
+IN_PROCESS = "in-process"  # the id of the instance
+
 
 class LocalInstance:
     """An instance in this process: never frozen, killed or timed out.
@@ -23,7 +25,7 @@ class LocalInstance:
     """
 
     def __init__(self, function: Function, *, log: Log, tap: bool = False) -> None:
-        self.id = "in-process"
+        self.id = IN_PROCESS
         self.is_alive = True
         self.vitals = Vitals()
         self.idle_since = time.monotonic()

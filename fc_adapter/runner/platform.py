@@ -40,7 +40,7 @@ class LocalPlatform:
         *,
         host: str = "127.0.0.1",
         port: int = 9000,
-        instances: int = 1,
+        instances: int = 10,
         freeze: bool = True,
         in_process: bool = False,
         custom_domain: bool = False,

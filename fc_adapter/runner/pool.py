@@ -61,7 +61,7 @@ class Pool:
         try:
             instance, error, waits = self._take(is_wanted)
         except _RefusedError as refused:
-            return Reply.aborted(str(refused))
+            return Reply.aborted(str(refused))._replace(spans=refused.waits)
         try:
             reply = error or instance.invoke(event, request_id)
         finally:
@@ -127,7 +127,7 @@ class Pool:
                     raise _RefusedError("The runner has been stopped")
                 if has_waited and not is_wanted():
                     self._changed.notify()  # of the turn that is not taken
-                    raise _RefusedError("The client left before its turn came")
+                    raise _RefusedError("The client left before its turn came", waits)
                 is_new = not self._idle
                 instance = self._start_process() if is_new else self._idle.pop()
                 self._busy.add(instance)
@@ -190,4 +190,8 @@ class Pool:
 
 
 class _RefusedError(Exception):
-    """An event gets no instance. The message says why."""
+    """An event gets no instance. The message says why, ``waits`` for how long it waited."""
+
+    def __init__(self, message: str, waits: Iterable[Span] = ()) -> None:
+        super().__init__(message)
+        self.waits = tuple(waits)

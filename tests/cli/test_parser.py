@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 
 import pytest
 
 from fc_adapter.cli.parser import build_parser
+from fc_adapter.runner.platform import LocalPlatform
 from tests.support.pages import ROOT
 
 
@@ -22,3 +24,8 @@ def test_every_option_is_documented(command):
     documented = set(re.findall(r"(?<![\w-])--?[a-zA-Z][a-z-]*", tables))
     options = {text for action in find_parser(command)._actions for text in action.option_strings}
     assert options - documented == {"-h", "--help"}
+
+
+def test_instances_are_as_many_as_in_tests():
+    default = inspect.signature(LocalPlatform).parameters["instances"].default
+    assert find_parser("serve").get_default("instances") == default

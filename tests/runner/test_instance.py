@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import threading
 import time
@@ -200,10 +201,62 @@ def ask_at_once(server, number, path):
 
 
 def test_one_request_at_a_time(serve):
-    answers = ask_at_once(serve(CONCURRENT, "index:handler"), 4, "/?seconds=0.02")
+    answers = ask_at_once(serve(CONCURRENT, "index:handler", "--instances", "1"), 4, "/?seconds=0.02")
     assert len({pid for pid, _, _ in answers}) == 1
     for (_, _, ended), (_, began, _) in zip(answers, answers[1:]):
         assert ended <= began
+
+
+@pytest.mark.parametrize(
+    ("arguments", "advice"),
+    [(["--instances", "1"], "allow more: --instances"), (["--in-process"], "with --in-process there is only one")],
+)
+def test_line_tells_how_long_a_request_waited(serve, arguments, advice):
+    server = serve(CONCURRENT, "index:handler", *arguments)
+    ask_at_once(server, 3, "/?seconds=0.1")
+    wait_until(lambda: server.log.count("GET /") == 3)
+    waited = sorted(map(int, re.findall(r"^GET /.*  \d+ ms  waited (\d+) ms  ", server.log, re.MULTILINE)))
+    assert len(waited) == 2
+    assert waited[0] >= 50
+    assert waited[1] >= 150
+    assert re.findall("^note: .*", server.log, re.MULTILINE) == [
+        f"note: this request waited {waited[0]} ms, since all instances were busy. The platform would have started "
+        f"another; {advice}"
+    ]
+
+
+def test_function_that_calls_itself(serve):
+    source = """
+import json, urllib.request
+
+
+def handler(event, context):
+    event = json.loads(event)
+    if event["rawPath"] == "/inner":
+        return "inner"
+    with urllib.request.urlopen(f"http://{event['headers']['Host']}/inner") as response:
+        return "outer and " + response.read().decode()
+"""
+    server = serve(source, "index:handler")
+    assert server.get().text == "outer and inner"
+    assert len(server.workers()) == 2
+    assert "waited" not in server.log
+
+
+def test_function_that_waits_for_itself_is_told_why(serve):
+    source = """
+import json, urllib.request
+
+
+def handler(event, context):
+    url = f"http://{json.loads(event)['headers']['Host']}/inner"
+    return urllib.request.urlopen(url).read().decode()
+"""
+    server = serve(source, "index:handler", "--instances", "1", "--timeout", "0.3")
+    assert server.get().status == 502
+    server.wait_for(
+        r"^GET /inner  503  \d+ ms  waited [23]\d\d ms  -  1-.*\nThe client left before its turn came\nnote: "
+    )
 
 
 def test_instances_scale_out(serve):
