@@ -243,7 +243,7 @@ class App:
             return _text(build_curl(entry, self._url))
         if kind == "test":
             instance = self._roster.latest()
-            handler_kind = instance.vitals.handler_kind if instance is not None else "wrapped"
+            handler_kind = instance.life.handler_kind if instance is not None else "wrapped"
             return _text(
                 build_test(
                     entry,

@@ -12,8 +12,7 @@ from ..contract.response import add_platform_headers
 from ..contract.trigger import ACCEPTED, is_async
 from ..messages import Request, Response, get_header
 from ..runner.gateway import Exchange
-from ..runner.instance import Reply
-from ..runner.pool import AnyInstance
+from ..runner.life import AnyInstance, Reply, State
 from .bodies import describe_body
 from .changes import Change, Stations, find_changes, read_envelope
 from .history import Entry
@@ -421,8 +420,8 @@ def find_freeze(entry: Entry, entries: list[Entry], instance: AnyInstance | None
             for name, began, ended in other.spans:
                 if name == "frozen" and began >= done:
                     return {"name": "freeze", "from": _since(entry, began), "to": _since(entry, ended)}
-    if instance is not None and instance.vitals.state == "frozen" and instance.vitals.frozen_at >= done:
-        return {"name": "freeze", "from": _since(entry, instance.vitals.frozen_at), "to": None}
+    if instance is not None and instance.life.state is State.FROZEN and instance.life.frozen_at >= done:
+        return {"name": "freeze", "from": _since(entry, instance.life.frozen_at), "to": None}
     return None
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from typing import Any
 
-from ..runner.in_process import LocalInstance
-from ..runner.pool import AnyInstance
+from ..runner.life import AnyInstance, State
 
 _ENDED = 20  # that are remembered
 
@@ -22,7 +20,7 @@ class Roster:
     def add(self, instance: AnyInstance) -> None:
         """A new instance has been made."""
         with self._lock:
-            ended = [each for each in self._instances if not each.is_alive]
+            ended = [each for each in self._instances if not each.life.is_alive]
             forgotten = set(ended[: max(0, len(ended) - _ENDED)])
             self._instances = [each for each in self._instances if each not in forgotten] + [instance]
 
@@ -44,16 +42,18 @@ class Roster:
 
 
 def _describe(instance: AnyInstance) -> dict[str, Any]:
-    vitals = instance.vitals
-    held = instance.held_bytes() if instance.is_alive else 0
-    has_died = held == 0 and sys.platform == "linux" and not isinstance(instance, LocalInstance)
+    life = instance.life
+    state = life.state
+    if state is not State.ENDED and instance.has_gone():
+        state = State.ENDED
+    is_alive = state is not State.ENDED
     return {
         "id": instance.id,
-        "state": "ended" if not instance.is_alive or has_died else vitals.state,
-        "requests": vitals.requests,
-        "held": held,
-        "peak": instance.peak_bytes() if instance.is_alive else 0,
-        "began": vitals.began,
-        "ended": vitals.ended,
-        "reason": vitals.end_reason,
+        "state": state.value,
+        "requests": life.requests,
+        "held": instance.held_bytes() if is_alive else 0,
+        "peak": instance.peak_bytes() if is_alive else 0,
+        "began": life.began,
+        "ended": life.ended,
+        "reason": life.end_reason,
     }

@@ -10,9 +10,9 @@ from ..config.function import Function
 from ..messages import Request
 from ..runner.gateway import Exchange
 from ..runner.instance import CAN_FREEZE
+from ..runner.life import AnyInstance
 from ..runner.observer import Observer
 from ..runner.platform import LocalPlatform
-from ..runner.pool import AnyInstance
 from ..runner.server import HTTPServer, QuietRequestHandler
 from .app import App
 from .history import History

@@ -3,10 +3,10 @@
 ``serve()`` is for tests; the commands of ``fc-adapter`` are in ``cli``.
 
 - ``platform``: all of it together; ``server``: HTTP; ``gateway``: what the trigger does to a request and a response.
-- ``pool``, ``instance``, ``in_process``: the instances; ``worker``, ``runtime``, ``load``, ``context``, ``tap``: what
-  is inside of one; ``frames``: what goes between the two; ``keeper``, ``processes``: what a function has started.
-- ``invoke``, ``commands``, ``cli``: the command line.
-- ``console``: lines on the terminal; ``record``, ``watch``: exchanges in files, reloading.
+- ``pool``, ``instance``, ``in_process``: the instances; ``life``: their states, and what may follow what.
+- ``worker``, ``runtime``, ``load``, ``context``, ``tap``: what is inside of one; ``frames``: what goes between the two;
+  ``keeper``, ``processes``: what a function has started.
+- ``observer``: whoever watches; ``console``: the terminal; ``record``, ``watch``: exchanges in files, reloading.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from ..contract.trigger import ACCEPTED, Trigger, is_async
 from ..messages import Request, Response
 from ..terminal import warn
 from .context import new_request_id
-from .instance import Reply
+from .life import Reply
 from .observer import Observer
 from .pool import Pool
 

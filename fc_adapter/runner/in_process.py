@@ -10,7 +10,8 @@ import time
 
 from ..config.function import Function, Hook
 from .context import new_request_id
-from .instance import Log, Reply, Span, Vitals, pre_stop_failure
+from .instance import Log, pre_stop_failure
+from .life import Life, Reply, Span, State
 from .runtime import Runtime, dump_error, format_traceback
 
 IN_PROCESS = "in-process"  # the id of the instance
@@ -26,8 +27,7 @@ class LocalInstance:
 
     def __init__(self, function: Function, *, log: Log, tap: bool = False) -> None:
         self.id = IN_PROCESS
-        self.is_alive = True
-        self.vitals = Vitals()
+        self.life = Life()
         self.idle_since = time.monotonic()
         self._function = function
         self._log = log
@@ -49,20 +49,19 @@ class LocalInstance:
         try:
             self._runtime.load()
         except BaseException as error:
-            self.vitals.end_reason = "start"
+            self.life.end_reason = "start"
             self.kill()
             _let_ctrl_c_pass(error)
             return self._reply_error(error, error_type="ImportModuleError")
         finally:
             self._end_span("start", began)
-        self.vitals.handler_kind = self._runtime.handler_kind
-        self.vitals.state = "idle"
+        self.life.handler_kind = self._runtime.handler_kind
+        self.life.enter(State.IDLE)
         return None
 
     def invoke(self, event: bytes, request_id: str) -> Reply:
         """Run one event, after the Initializer if it is the first."""
-        self.vitals.state = "running"
-        self.vitals.requests += 1
+        self.life.enter(State.RUNNING)
         name, began = "init", time.perf_counter()
         try:
             if not self._initialized:
@@ -76,7 +75,7 @@ class LocalInstance:
             self._end_span(name, began)
             return self._reply_error(error)
         finally:
-            self.vitals.state = "idle"
+            self.life.enter(State.IDLE)
         self._end_span(name, began)
         return Reply("result", data, self.id, spans=self._take_spans(), report=self._runtime.report())
 
@@ -92,12 +91,14 @@ class LocalInstance:
         """Never: this process runs."""
         return False
 
+    def has_gone(self) -> bool:
+        """Never: this process is there."""
+        return False
+
     def kill(self) -> None:
         """Take no further event, and give this process back what was its own; what runs cannot be ended."""
-        if not self.is_alive:
+        if not self.life.enter(State.ENDED):
             return
-        self.is_alive = False
-        self.vitals.end()
         self._runtime.unload()
         if self._log_output is not None:
             logging.getLogger().removeHandler(self._log_output)
@@ -110,7 +111,7 @@ class LocalInstance:
 
     def stop(self) -> None:
         """Run the PreStop hook, if the function has one and its Initializer has run."""
-        if self.is_alive and self._initialized:
+        if self.life.is_alive and self._initialized:
             try:
                 self._call_hook(self._function.pre_stop, new_request_id())
             except BaseException as error:

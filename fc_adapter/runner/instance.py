@@ -15,12 +15,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..config.function import Function, Hook
 from ..terminal import escape_json
 from .context import new_request_id
 from .frames import Frame, read_frame, write_frame
+from .life import Life, Reply, Span, State
 from .processes import Descendants, newest_process, read_memory, read_share, read_stat
 
 CAN_FREEZE = hasattr(signal, "SIGSTOP")
@@ -49,64 +50,6 @@ _INTERVAL = 0.05  # seconds between two looks at an instance that is busy
 _PATIENCE = 1.0  # seconds that a process has for its exit
 
 Log = Callable[[str, bytes], None]
-Span = tuple[str, float, float]
-
-
-class Reply(NamedTuple):
-    """What came of an invocation.
-
-    ``kind`` is ``"result"`` (``data``: what the handler returned, after the JSON step), ``"error"`` (``data``: the
-    platform's error object as JSON), or ``"aborted"`` (``data``: such an object) when the runner did not let it come to
-    an end. ``start_seconds`` and ``init_seconds`` are those of a cold start, else None. ``traceback`` is that of an
-    exception, as Python prints it. ``spans`` are what happened when: the request had to ``wait`` for an instance,
-    which had been ``frozen``, or its ``start``; then ``init`` and ``handler``; each from and to a time of
-    ``time.perf_counter()``. ``report`` is what a Tap reports.
-    """
-
-    kind: str
-    data: bytes
-    instance_id: str
-    start_seconds: float | None = None
-    init_seconds: float | None = None
-    traceback: str | None = None
-    spans: tuple[Span, ...] = ()
-    report: dict[str, Any] | None = None
-
-    @classmethod
-    def aborted(cls, reason: str, instance_id: str = "-") -> Reply:
-        """The reply to an event that the runner itself did not run, or not to its end."""
-        return cls("aborted", json.dumps({"errorMessage": reason}).encode("ascii"), instance_id)
-
-    def describe_error(self) -> str:
-        """What went wrong, for people."""
-        return self.traceback or str(json.loads(self.data)["errorMessage"])
-
-
-class Vitals:
-    """How an instance fares, for those who watch it from other threads.
-
-    - ``state``: ``"starting"``, ``"running"``, ``"idle"``, ``"frozen"``, ``"stopping"`` or ``"ended"``.
-    - ``began``, ``ended``: when it was made and when it ended (seconds since 1970; ``ended`` is None until then).
-    - ``frozen_at``: when it was last frozen, a time of ``time.perf_counter()``.
-    - ``requests``: how many it has been given.
-    - ``end_reason``: why it ends: ``"idle"``, ``"renewed"``, ``"asked"``, ``"closed"``, ``"start"`` and ``"init"`` for
-      what failed, or a sentence; ``""`` where it is not known.
-    - ``handler_kind``: see ``Runtime.handler_kind``.
-    """
-
-    def __init__(self) -> None:
-        self.state = "starting"
-        self.began = time.time()
-        self.ended: float | None = None
-        self.frozen_at = 0.0
-        self.requests = 0
-        self.end_reason = ""
-        self.handler_kind = ""
-
-    def end(self) -> None:
-        """Note that it has ended."""
-        self.state = "ended"
-        self.ended = time.time()
 
 
 class Instance:
@@ -121,16 +64,14 @@ class Instance:
         self, function: Function, *, log: Log, freeze: bool, tap: bool = False, noted: set[str] | None = None
     ) -> None:
         self.id = f"c-{secrets.token_hex(4)}"
-        self.is_alive = True
+        self.life = Life()
         self.idle_since = time.monotonic()
-        self.vitals = Vitals()
         self._tap = tap
         self._noted = set() if noted is None else noted
         self._spans: list[Span] = []
         self._function = function
         self._log = log
         self._freeze = freeze
-        self._frozen = False
         self._outgoing: queue.SimpleQueue[tuple[str, bytes, dict[str, Any]] | None] = queue.SimpleQueue()
         self._frames: queue.Queue[Frame | None] = queue.Queue()
         self._start_seconds: float | None = None
@@ -165,11 +106,11 @@ class Instance:
         frame = self._exchange("function", payload, timeout=None, tap=self._tap, noted=[*self._noted])
         self._end_span("start", began)
         if frame.kind == "error":
-            self.vitals.end_reason = "start"
+            self.life.end_reason = "start"
             self._leave()
             return self._reply(frame)
         self._start_seconds = time.perf_counter() - began
-        self.vitals.handler_kind = frame.fields.get("handler", "plain")
+        self.life.handler_kind = frame.fields.get("handler", "plain")
         self._noted.update(frame.fields.get("noted", ()))
         self._worker = frame.fields.get("pid") if _IS_KEPT else None
         self._stand_still()
@@ -177,19 +118,17 @@ class Instance:
 
     def invoke(self, event: bytes, request_id: str) -> Reply:
         """Run one event, after the Initializer if it is the first. An instance that fails at that, or ends, is gone."""
-        self.vitals.state = "running"
-        self.vitals.requests += 1
+        self._resume(State.RUNNING)
         if not self._initialized:
             began = time.perf_counter()
             error = self._call_hook(self._function.initializer, request_id)
             self._init_seconds = time.perf_counter() - began
             self._end_span("init", began)
             if error is not None:
-                self.vitals.end_reason = "init"
+                self.life.end_reason = "init"
                 self.kill()
                 return self._reply(error)
             self._initialized = True
-        self._resume()
         began = time.perf_counter()
         frame = self._exchange("invoke", event, timeout=self._function.timeout, request_id=request_id)
         self._end_span("handler", began)
@@ -198,28 +137,30 @@ class Instance:
 
     def stop(self) -> None:
         """Run the PreStop hook, if the function has one and its Initializer has run, and end the process."""
-        self.vitals.state = "stopping"
-        if self.is_alive and self._initialized:
+        self._resume(State.STOPPING)
+        if self.life.is_alive and self._initialized:
             error = self._call_hook(self._function.pre_stop, new_request_id())
             if error is not None:
                 self._log(self.id, pre_stop_failure(error.payload))
-        if self.is_alive:
+        if self.life.is_alive:
             self._leave()
 
     def has_ended(self) -> bool:
         """Whether the process has ended by itself or from outside, or has written what nobody has asked for."""
         if self._process.poll() is not None or not self._frames.empty():
             return True
-        # The keeper may not have noticed yet.
+        return self.has_gone()
+
+    def has_gone(self) -> bool:
+        """Whether the process is no longer there, which its keeper may not have noticed yet."""
         return self._worker is not None and [state for state, _ in read_stat(self._worker) if state not in "ZX"] == []
 
     def kill(self) -> None:
         """End the process, and whatever it has started, at once."""
-        self.is_alive = False
         with self._signals:
             if self._is_reaped:
                 return
-            self.vitals.end()
+            self.life.enter(State.ENDED)
             self._kill_all()
             self._is_reaped = True
         self._outgoing.put(None)
@@ -242,7 +183,6 @@ class Instance:
 
     def _leave(self) -> None:
         """Let the worker end by itself, which it does at the end of its frames, and run what it has for its exit."""
-        self._resume()
         self._outgoing.put(None)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_PATIENCE)
@@ -261,7 +201,7 @@ class Instance:
         return sum([read_memory(pid)[1] for pid in members])
 
     def _find_members(self) -> list[int]:
-        return [] if self._members is None or not self.is_alive else [*self._members.find()]
+        return [] if self._members is None or not self.life.is_alive else [*self._members.find()]
 
     def _call_hook(self, hook: Hook | None, request_id: str) -> Frame | None:
         """Run a hook if there is one. Returns None, or the error."""
@@ -273,7 +213,6 @@ class Instance:
     def _exchange(self, kind: str, payload: bytes, *, timeout: float | None, **fields: Any) -> Frame:
         """Send a frame and wait for the reply. An instance that takes too long or ends becomes an error frame."""
         end = float("inf") if timeout is None else time.monotonic() + timeout
-        self._resume()
         token = secrets.token_hex(8)
         self._outgoing.put((kind, payload, {**fields, "token": token}))
         message = None
@@ -295,7 +234,7 @@ class Instance:
                 message = self._excess()
                 if message is None:
                     return frame
-        self.vitals.end_reason = self.vitals.end_reason or message
+        self.life.end_reason = self.life.end_reason or message
         self.kill()
         return Frame("error", {}, json.dumps({"errorMessage": message}).encode("ascii"))
 
@@ -334,20 +273,17 @@ class Instance:
         self._spans.append((name, began, time.perf_counter()))
 
     def _stand_still(self) -> None:
-        if not self.is_alive:
-            return
-        self.vitals.state = "idle"
-        if self._freeze:
+        if self.life.enter(State.IDLE) and self._freeze:
             self._stop_all()
-            self._frozen = True
-            self.vitals.state = "frozen"
-            self.vitals.frozen_at = time.perf_counter()
+            self.life.enter(State.FROZEN)
 
-    def _resume(self) -> None:
-        if self._frozen:
+    def _resume(self, state: State) -> None:
+        """Go on to ``state``, and let the processes run again if they are frozen."""
+        was_frozen = self.life.state is State.FROZEN
+        self.life.enter(state)
+        if was_frozen:
             self._continue_all()
-            self._frozen = False
-            self._end_span("frozen", self.vitals.frozen_at)
+            self._end_span("frozen", self.life.frozen_at)
 
     def _stop_all(self) -> None:
         """Stop all processes of the instance, also those that they start meanwhile."""

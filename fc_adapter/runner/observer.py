@@ -9,7 +9,7 @@ from ..messages import Request
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .gateway import Exchange
-    from .pool import AnyInstance
+    from .life import AnyInstance
 
 
 class Observer:

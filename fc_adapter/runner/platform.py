@@ -13,8 +13,9 @@ from ..contract.trigger import Trigger
 from .gateway import Exchange, Gateway
 from .in_process import LocalInstance
 from .instance import CAN_FREEZE, Instance, Log
+from .life import AnyInstance
 from .observer import Observer
-from .pool import AnyInstance, Pool
+from .pool import Pool
 from .server import HTTPServer
 
 

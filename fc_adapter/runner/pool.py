@@ -6,12 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Union
 
-from .in_process import LocalInstance
-from .instance import Instance, Reply, Span
-
-AnyInstance = Union[Instance, LocalInstance]
+from .life import AnyInstance, Reply, Span
 
 _PATIENCE = 0.8  # seconds that instances have for their request and their PreStop hook when the runner ends
 
@@ -151,7 +147,7 @@ class Pool:
     def _give_back(self, instance: AnyInstance) -> None:
         with self._changed:
             self._busy.discard(instance)
-            if instance.is_alive:
+            if instance.life.is_alive:
                 instance.idle_since = time.monotonic()
                 if self._closed or instance in self._stale:
                     self._let_go([instance], "closed")
@@ -169,12 +165,12 @@ class Pool:
 
     def _make_stale(self, instance: AnyInstance, reason: str) -> None:
         self._stale.add(instance)
-        instance.vitals.end_reason = reason
+        instance.life.end_reason = reason
 
     def _let_go(self, instances: Iterable[AnyInstance], reason: str) -> None:
         """Stop instances, each in a thread of its own, since their PreStop hooks may take long. Needs the lock."""
         for instance in list(instances):
-            instance.vitals.end_reason = instance.vitals.end_reason or reason
+            instance.life.end_reason = instance.life.end_reason or reason
             if instance in self._idle:
                 self._idle.remove(instance)
             self._leaving.add(instance)

@@ -20,7 +20,7 @@ from fc_adapter.inspector.masking import MASK
 from fc_adapter.inspector.roster import Roster
 from fc_adapter.messages import Response
 from fc_adapter.runner.gateway import Gateway
-from fc_adapter.runner.instance import Reply
+from fc_adapter.runner.life import Reply
 from fc_adapter.runner.observer import Observer
 from fc_adapter.runner.record import Comparison, Recorder, read_record
 from tests.fuzz.choices import CODES, NAMES, VALUES

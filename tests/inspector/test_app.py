@@ -15,6 +15,7 @@ from werkzeug.test import Client
 from fc_adapter.contract.response import dump_result
 from fc_adapter.inspector import app as app_module
 from fc_adapter.inspector.history import KEPT
+from fc_adapter.runner.life import State
 from tests.inspector.test_describe import PNG, echo
 from tests.support.inspecting import BEARER, JSON_HEADERS, TOKEN, AuthorizedClient, inspected
 from tests.support.server import PATIENCE, wait_until
@@ -92,7 +93,7 @@ def test_who_does_not_know_the_token_gets_and_does_nothing(subject, method, path
     assert answer.json["error"].startswith("the inspector needs its token: open the address that fc-adapter serve has")
     assert answer.headers["WWW-Authenticate"] == "Bearer"
     assert subject.history.entries() == [entry]
-    assert subject.roster.latest().is_alive
+    assert subject.roster.latest().life.is_alive
 
 
 @pytest.mark.parametrize("path", ["/api/invocations/{0}?token=" + TOKEN, "/api/live?token=" + TOKEN])
@@ -302,8 +303,8 @@ def test_detail_of_one_that_was_refused_and_of_one_that_runs(subject, client):
 
 def test_detail_of_one_whose_instance_stands_still(subject, client):
     entry = subject.send()
-    vitals = subject.roster.find("in-process").vitals
-    vitals.state, vitals.frozen_at = "frozen", entry.began + 99
+    life = subject.roster.find("in-process").life
+    life.state, life.frozen_at = State.FROZEN, entry.began + 99
     detail = client.get(f"/api/invocations/{entry.request_id}").json
     assert detail["timeline"][-1] == {"name": "freeze", "from": 99_000, "to": None}
 
@@ -633,8 +634,8 @@ def test_end_an_instance(subject, client):
     subject.send()
     instance = subject.roster.latest()
     assert act(client, "/api/instances/in-process/end").status_code == 200
-    wait_until(lambda: not instance.is_alive)
-    assert (instance.vitals.end_reason, instance.vitals.state) == ("asked", "ended")
+    wait_until(lambda: not instance.life.is_alive)
+    assert (instance.life.end_reason, instance.life.state) == ("asked", State.ENDED)
     wait_until(lambda: act(client, "/api/instances/in-process/end").json == {"error": "gone"})
     assert act(client, "/api/instances/in-process/end").status_code == 409
     subject.send()

@@ -34,7 +34,7 @@ from fc_adapter.inspector.masking import (
 )
 from fc_adapter.messages import Response
 from fc_adapter.runner.gateway import Exchange
-from fc_adapter.runner.instance import Reply, Vitals
+from fc_adapter.runner.life import Life, Reply, State
 from tests.support.inspecting import inspected
 from tests.support.server import wait_until
 
@@ -554,8 +554,8 @@ def test_timeline_of_what_was_refused():
 
 class FakeInstance:
     def __init__(self, state, frozen_at):
-        self.vitals = Vitals()
-        self.vitals.state, self.vitals.frozen_at = state, frozen_at
+        self.life = Life()
+        self.life.state, self.life.frozen_at = State(state), frozen_at
 
 
 def test_standing_still_afterwards():

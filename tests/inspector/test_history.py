@@ -12,7 +12,7 @@ from fc_adapter.inspector import history as history_module
 from fc_adapter.inspector.history import KEPT, History
 from fc_adapter.messages import Response
 from fc_adapter.runner.gateway import Exchange
-from fc_adapter.runner.instance import Reply
+from fc_adapter.runner.life import Reply
 
 SMALL = b'{"statusCode": 200, "body": "ok"}'
 

@@ -206,7 +206,7 @@ def test_of_a_function_error(error, expected, monkeypatch):
     ],
 )
 def test_of_an_error_that_no_test_can_repeat(data, reason, monkeypatch):
-    from fc_adapter.runner.instance import Reply
+    from fc_adapter.runner.life import Reply
 
     entry = make_entry(read_request("GET", "/"))
     reply = Reply("error", json.dumps(data).encode(), "c-1")

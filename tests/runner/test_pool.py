@@ -9,7 +9,7 @@ import pytest
 
 from fc_adapter.config.function import Function, Hook
 from fc_adapter.runner.in_process import LocalInstance
-from fc_adapter.runner.instance import Reply, Vitals
+from fc_adapter.runner.life import Life, Reply, State
 from fc_adapter.runner.pool import Pool
 from tests.support.server import wait_until
 
@@ -22,8 +22,7 @@ class FakeInstance:
     def __init__(self):
         FakeInstance.made += 1
         self.id = str(FakeInstance.made)
-        self.is_alive = True
-        self.vitals = Vitals()
+        self.life = Life()
         self.idle_since = 0.0
         self.maker = threading.current_thread()
         self.may_answer = threading.Event()
@@ -48,7 +47,7 @@ class FakeInstance:
         self.stopped = True
 
     def kill(self):
-        self.is_alive = False
+        self.life.enter(State.ENDED)
         self.may_answer.set()
         self.may_stop.set()
 
@@ -145,7 +144,7 @@ def test_ended_while_it_is_free(make_pool):
     assert not pool.end("another")
     assert pool.end(instances[0].id)
     wait_until(lambda: instances[0].stopped)
-    assert instances[0].vitals.end_reason == "asked"
+    assert instances[0].life.end_reason == "asked"
     assert pool.run(b"", "1-a").instance_id == instances[1].id
 
 
@@ -168,9 +167,9 @@ def test_ended_at_once(make_pool):
     pool.warm_up()
     instances[0].may_stop.clear()
     assert pool.end(instances[0].id)
-    assert instances[0].is_alive  # its PreStop hook takes long
+    assert instances[0].life.is_alive  # its PreStop hook takes long
     assert pool.end(instances[0].id, now=True)
-    assert not instances[0].is_alive
+    assert not instances[0].life.is_alive
     wait_until(lambda: not pool._leaving)
     assert not pool.end(instances[0].id, now=True)
 
@@ -180,7 +179,7 @@ def test_instance_that_takes_long_to_stop_is_killed_at_the_end(make_pool):
     pool.warm_up()
     instances[0].may_stop.clear()
     pool.close()
-    assert not instances[0].is_alive
+    assert not instances[0].life.is_alive
 
 
 def test_closed_pool(make_pool):

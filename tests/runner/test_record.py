@@ -17,7 +17,7 @@ from fc_adapter.cli import run
 from fc_adapter.messages import Request, Response
 from fc_adapter.runner import record
 from fc_adapter.runner.gateway import Exchange
-from fc_adapter.runner.instance import Reply
+from fc_adapter.runner.life import Reply
 from fc_adapter.runner.record import Comparison, Recorder, describe_response, list_records, read_record
 from tests.support.server import PATIENCE
 
