@@ -14,7 +14,7 @@ from ..contract.rules import LIMITS
 from ..terminal import printable
 from .gateway import Exchange
 from .in_process import IN_PROCESS
-from .instance import Reply
+from .life import Reply
 from .observer import Observer
 
 _COLOURS = {2: "32", 3: "36", 4: "33", 5: "31"}
