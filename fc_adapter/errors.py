@@ -1,4 +1,4 @@
-"""The errors that fc_adapter raises, by whose mistake they report."""
+"""The errors fc_adapter raises, one class per party at fault."""
 
 from __future__ import annotations
 

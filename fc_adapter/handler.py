@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .asgi import Server as ASGIServer
     from .flush import Flush
     from .messages import Request, Response
-    from .options import FlushFunction, OtherEventHandler
+    from .options import ErrorMode, FlushFunction, Interface, LifespanMode, OtherEventHandler
     from .wsgi import Server as WSGIServer
 
     class Watcher(Protocol):
@@ -39,12 +39,12 @@ if TYPE_CHECKING:
 def wrap(
     app: Any,
     *,
-    interface: str = "auto",
-    lifespan: str = "auto",
+    interface: Interface = "auto",
+    lifespan: LifespanMode = "auto",
     base_path: str = "",
     split_query: Iterable[str] | bool = (),
     text_types: Iterable[str] = (),
-    on_error: str = "respond",
+    on_error: ErrorMode = "respond",
     on_other_event: OtherEventHandler | None = None,
     background_timeout: float = 10.0,
     deadline_margin: float | None = None,
@@ -78,7 +78,8 @@ def wrap(
       request. They run in another thread, and get what the function's timeout leaves, or 10 seconds where it is not
       known. What they raise is logged.
 
-    Raises ConfigError, which names the value and the choices, for a wrong option or an app that is none.
+    Raises ConfigError, which names the value and the choices, for a wrong option or something that is not an
+    application.
     """
     if isinstance(app, str):
         app = load_object(app)
@@ -86,9 +87,10 @@ def wrap(
         raise ConfigError("the app is wrapped already: it is what wrap() returned")
     parse_choice("interface", interface, ("auto", "wsgi", "asgi"))
     if interface == "auto":
-        interface = detect_interface(app)
+        kind = detect_interface(app)
     else:
         check_callable(app)
+        kind = interface
     base_path = parse_base_path(base_path)
     raise_errors = parse_choice("on_error", on_error, ("respond", "raise")) == "raise"
     parse_choice("lifespan", lifespan, ("auto", "on", "off"))
@@ -96,11 +98,11 @@ def wrap(
     if deadline_margin is not None:
         parse_seconds("deadline_margin", deadline_margin)
 
-    on_other_event = parse_on_other_event(on_other_event, interface)
+    on_other_event = parse_on_other_event(on_other_event, kind)
     flush = parse_flush(flush)
 
     server: WSGIServer | ASGIServer
-    if interface == "wsgi":
+    if kind == "wsgi":
         if lifespan == "on" or deadline_margin is not None:
             raise ConfigError("lifespan='on' and deadline_margin are for ASGI apps: WSGI can do neither")
         from .wsgi import Server as WSGIServer

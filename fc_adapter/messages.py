@@ -62,6 +62,11 @@ class Request(_RequestFields):
     split: tuple[HeaderNames, Collection[str]] | None = None
 
     @property
+    def target(self) -> str:
+        """The path with its query, as in a request line (str)."""
+        return f"{self.raw_path}?{self.query_string}" if self.query_string else self.raw_path
+
+    @property
     def path_bytes(self) -> bytes:
         """``raw_path`` with its escapes decoded (bytes)."""
         from urllib.parse import unquote_to_bytes

@@ -1,4 +1,4 @@
-"""The options of ``wrap()``: each function returns what it was given, made ready, or raises ConfigError."""
+"""The options of ``wrap()``: each function validates and normalises one, or raises ConfigError."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from .errors import ConfigError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Any
+    from typing import Any, Literal
 
+    Interface = Literal["auto", "wsgi", "asgi"]
+    LifespanMode = Literal["auto", "on", "off"]
+    ErrorMode = Literal["respond", "raise"]
     FlushFunction = Callable[[], object]
     OtherEventHandler = Callable[[Any, Any], Any]
 
@@ -66,7 +69,7 @@ def parse_text_types(text_types: Iterable[str]) -> frozenset[str]:
 
 
 def parse_on_other_event(function: OtherEventHandler | None, interface: str) -> OtherEventHandler | None:
-    """A function of ``(event, context)``, for ASGI apps also a coroutine function, or None."""
+    """A function of ``(event, context)``, which may be a coroutine function for ASGI apps, or None."""
     if function is None:
         return None
     if not callable(function):

@@ -98,6 +98,16 @@ def test_reading_a_command_line_loads_no_command():
     assert not {"packaging", "werkzeug", "yaml", "fc_adapter.cli.serve", "fc_adapter.project"} & loaded
 
 
+PACKAGES = [path.parent for path in PACKAGE.rglob("*/__init__.py")]
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
+def test_a_package_says_first_what_its_modules_are_for(package):
+    said = ast.get_docstring(ast.parse((package / "__init__.py").read_text(encoding="utf-8")))
+    modules = {path.stem for path in package.glob("*.py")} - {"__init__"}
+    assert {module for module in modules if f"``{module}``" not in said} == set()
+
+
 CORE = [PACKAGE / "errors.py", PACKAGE / "messages.py", *sorted((PACKAGE / "contract").glob("*.py"))]
 
 

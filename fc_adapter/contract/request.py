@@ -105,19 +105,19 @@ def parse_loaded(event: Event, *, split_query: SplitQuery = ()) -> Request:
         is_usual = text.isascii() and not has_breaks(text) and texts[0] in _USUAL_METHODS and texts[1] != ""
     except (AttributeError, KeyError, TypeError):
         is_usual = False
-        texts, headers, parameters = ("", "", "", "", ""), {}, {}  # to be read one by one
-    if not is_usual:
-        texts = _read_texts(event)
-        headers = get_mapping(event, "headers")
-    if not is_usual or type(parameters) is not dict:
-        parameters = get_mapping(event, "queryParameters")
-    method, raw_path, protocol, client, domain = texts
-    body = _parse_body(event)
-    split = None
     if is_usual:
+        if type(parameters) is not dict:
+            parameters = get_mapping(event, "queryParameters")
+        body = _parse_body(event)
         pairs, host, forwarded_proto, split = read_ascii_headers(headers, len(body))
     else:
+        texts = _read_texts(event)
+        headers = get_mapping(event, "headers")
+        parameters = get_mapping(event, "queryParameters")
+        body = _parse_body(event)
         pairs, host, forwarded_proto = read_headers(headers, len(body))
+        split = None
+    method, raw_path, protocol, client, domain = texts
     scheme = forwarded_proto if forwarded_proto in ("http", "https") else "https"
     request = Request(
         method,

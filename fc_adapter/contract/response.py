@@ -35,18 +35,11 @@ from .rules import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from typing import TypedDict
 
-    class Result(TypedDict):
-        """What a handler returns to the platform."""
-
-        statusCode: int
-        headers: dict[str, str]
-        isBase64Encoded: bool
-        body: str
+    from ..types import HTTPResult
 
 
-def build_result(response: Response, *, method: str = "GET", text_types: Collection[str] = ()) -> Result:
+def build_result(response: Response, *, method: str = "GET", text_types: Collection[str] = ()) -> HTTPResult:
     """What the handler returns for ``response``, to a request with ``method``.
 
     ``text_types`` are further media types (lower case) whose bodies may travel as text. The body travels as Base64

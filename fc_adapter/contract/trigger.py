@@ -42,9 +42,8 @@ class Trigger(NamedTuple):
 
     def refuse(self, request: Request) -> Response | None:
         """The platform's 400 or 403 for a request that it does not pass on, or None."""
-        target = len(request.raw_path) + (len(request.query_string) + 1 if request.query_string else 0)
         for what, size, limit in (
-            ("path with query", target, LIMITS["target"]),
+            ("path with query", len(request.target), LIMITS["target"]),
             ("request headers", _size(request.headers), LIMITS["request_headers"]),
             ("request body", len(request.body), LIMITS["async_body" if is_async(request) else "body"]),
         ):

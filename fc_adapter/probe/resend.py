@@ -83,9 +83,8 @@ def _is_unsafe(request: Request) -> bool:
 
 
 def _send(client: Client, request: Request) -> Response:
-    target = request.raw_path + (f"?{request.query_string}" if request.query_string else "")
     headers = [header for header in request.headers if header[0].lower() not in _OF_THE_GATEWAY]
-    return client.send(request.method, target, [client.host, *headers], request.body)
+    return client.send(request.method, request.target, [client.host, *headers], request.body)
 
 
 def _compare(

@@ -64,9 +64,8 @@ class Console(Observer):
     def ended(self, exchange: Exchange) -> None:
         """Write the line of a request, and what went wrong if it has no result."""
         request, response, reply = exchange.request, exchange.response, exchange.reply
-        target = f"{request.raw_path}?{request.query_string}" if request.query_string else request.raw_path
         parts: list[Part] = [
-            f"{request.method} {target[:200]}",
+            f"{request.method} {request.target[:200]}",
             (str(response.status), _COLOURS.get(response.status // 100, "0")),
             f"{exchange.seconds * 1000:.0f} ms",
         ]

@@ -2,6 +2,8 @@
 
 - ``Client(handler)``: werkzeug's test client, whose responses have ``.event`` and ``.result`` beside them.
 - ``Transport(handler)``: for httpx, so that an existing httpx test suite runs through the contract unchanged.
+
+The modules: ``client`` and ``transport``, and what both do to a request, ``exchange``.
 """
 
 from __future__ import annotations

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
     from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 
+    from fc_adapter.types import HTTPEvent, HTTPResult
+
 assert_type(fc_adapter.__version__, str)
 
 log_handler = logging.StreamHandler()
@@ -77,6 +79,13 @@ asgi_handler = wrap(
     background_timeout=1,
     deadline_margin=0.5,
 )
+
+
+def by_hand(event: HTTPEvent, context: Any) -> HTTPResult:
+    """A handler without this package at run time, whose event and result have types all the same."""
+    method = event["requestContext"]["http"]["method"]
+    return {"statusCode": 200, "headers": {"X-Method": method}, "isBase64Encoded": False, "body": event["rawPath"]}
+
 
 initialize: Callable[[Any], None] = handler.initialize
 pre_stop: Callable[[Any], None] = handler.pre_stop

@@ -62,7 +62,7 @@ def test_hooks_and_other_events() -> None:
 def test_errors() -> None:
     errors: list[type[AdapterError]] = [AppError, ConfigError, DeadlineError, EventError]
     with pytest.raises(AdapterError) as info:
-        fc_adapter.wrap(wsgi_app, interface="neither")
+        fc_adapter.wrap(wsgi_app, interface="neither")  # type: ignore[arg-type]
     assert [type(info.value) is error for error in errors] == [False, True, False, False]
 
 
