@@ -29,8 +29,8 @@ from tests.support.shell import Shell, find_difference, find_missing, is_server,
 
 PROPS = json.loads(SCHEMA.read_text(encoding="utf-8"))
 
-RUN_PAGES = [read_page(path) for path in (ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")))]
-PAGES = [read_page(path) for path in (*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/*.md")))]
+RUN_PAGES = [read_page(path) for path in (*sorted(ROOT.glob("README*.md")), *sorted(ROOT.glob("docs/**/*.md")))]
+PAGES = [read_page(path) for path in (*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md")))]
 
 # Of these, only what is said to be a file is run.
 INERT = {"", "files", "text", "diff", "html", "http", "ini", "toml", "dockerfile"}
@@ -44,10 +44,17 @@ def named(page):
 # ---- running ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "section",
-    [pytest.param(section, id=section.id) for page in RUN_PAGES for section in page.sections if section.blocks],
-)
+def sections_to_run():
+    """What shows something, without the sections of translations whose code is the English one's to the letter."""
+    sections = {}
+    for section in [section for page in RUN_PAGES for section in page.sections if section.blocks]:
+        files = [block for outer in section.outer for block in outer.blocks if block.file or block.language == "files"]
+        run = tuple(tuple(block._replace(line=0) for block in blocks) for blocks in (files, section.blocks))
+        sections.setdefault(run, section)
+    return [pytest.param(section, id=section.id) for section in sections.values()]
+
+
+@pytest.mark.parametrize("section", sections_to_run())
 def test_section_does_what_it_shows(section, tmp_path):
     run_section(section, tmp_path)
 
@@ -259,21 +266,23 @@ def raised_texts(path):
             yield max((part for part in parts if isinstance(part, str)), key=len).strip(" .:;,(")
 
 
+@pytest.mark.parametrize("name", ["troubleshooting.md", "zh-CN/troubleshooting.md"])
 @pytest.mark.parametrize("module", ["application", "handler", "options"])
-def test_troubleshooting_knows_what_wrap_refuses(module):
-    known = text_of(page_of_docs("troubleshooting.md"))
+def test_troubleshooting_knows_what_wrap_refuses(module, name):
+    known = text_of(page_of_docs(name))
     texts = list(raised_texts(ROOT / "fc_adapter" / f"{module}.py"))
     assert texts
     assert not [text for text in texts if text not in known]
 
 
+@pytest.mark.parametrize("name", ["runner.md", "zh-CN/runner.md"])
 @pytest.mark.parametrize("command", ["serve", "replay", "invoke", "event"])
-def test_runner_names_every_option(command, capsys):
+def test_runner_names_every_option(command, name, capsys):
     with pytest.raises(SystemExit):
         run([command, "--help"])
     options = set(re.findall(r"(?<!\S)--[a-z-]+", capsys.readouterr().out)) - {"--help"}
     assert len(options) > 1
-    known = text_of(page_of_docs("runner.md"))
+    known = text_of(page_of_docs(name))
     assert not [option for option in options if f"`{option}" not in known]
 
 
@@ -304,23 +313,33 @@ def test_translations_show_the_same(page):
     assert outline(page) == outline(read_page(ROOT / LANGUAGE.sub("", page.name)))
 
 
+@pytest.mark.parametrize("page", TRANSLATIONS, ids=named)
+def test_translations_link_to_translations(page):
+    translated = {english_name(each.path) for each in TRANSLATIONS} - {english_name(page.path)}
+    links = [(line, linked_file(page, target)) for line, target in page.links]
+    assert not [f"{page.name}:{line}: {file}" for line, file in links if file and file in translated]
+
+
 def outline(page):
     """What is the same in every language: headings, code but for its comments, and the project's pages it links to."""
+    linked = {english_name(ROOT / file) for _, target in page.links if (file := linked_file(page, target))}
     return (
         [section.level for section in page.sections],
         [(block.language, COMMENT.sub("", block.code)) for block in page.blocks],
-        sorted({linked for _, target in page.links if (linked := linked_page(page, target))}),
+        linked - {english_name(page.path)},
     )
 
 
-def linked_page(page, target):
-    """The file of the project that ``page`` links to, as it is called in English; ``""`` for all else, and itself."""
+def linked_file(page, target):
+    """The file of the project that ``page`` links to, from the project's root; ``""`` for all else."""
     url = urlsplit(target)
     path = (page.path.parent / unquote(url.path)).resolve()
-    if url.scheme or not url.path or not path.is_relative_to(ROOT):
-        return ""
-    linked, this = (LANGUAGE.sub("", file.relative_to(ROOT).as_posix()) for file in (path, page.path))
-    return linked if linked != this else ""
+    return path.relative_to(ROOT).as_posix() if url.path and not url.scheme and path.is_relative_to(ROOT) else ""
+
+
+def english_name(path):
+    """The file in English of which ``path`` is a translation, or ``path`` itself, from the project's root."""
+    return LANGUAGE.sub("", path.relative_to(ROOT).as_posix())
 
 
 @pytest.mark.parametrize(
