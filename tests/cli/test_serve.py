@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
@@ -30,14 +29,11 @@ from tests.support.server import PATIENCE, SOURCE, Server, is_running, state, wa
         (signal.SIGINT, ["--in-process"]),
     ],
 )
-def test_ends_within_a_second_with_pre_stop_run(serve, number, arguments):
+def test_ends_at_once_with_pre_stop_run(serve, number, arguments):
     server = serve(SOURCE, "index:handler", "--pre-stop", "index.pre_stop", *arguments)
     worker = server.get().json
     with server.connect():  # an open connection does not hold it up
-        began = time.monotonic()
-        assert server.stop(number) == 0
-        took = time.monotonic() - began
-    assert took < 1.5
+        assert server.stop(number, patience=PATIENCE / 4) == 0
     assert not is_running(worker)
     assert "Traceback" not in server.log
 
@@ -55,9 +51,7 @@ def test_ends_while_a_request_runs(serve):
     request.start()
     server.wait_for("FC Invoke Start")
     workers = [*server.workers(), server.get().json]
-    began = time.monotonic()
-    server.stop()
-    assert time.monotonic() - began < 1.5
+    server.stop(patience=PATIENCE / 4)
     request.join()
     assert (answers[0].status, answers[0].json["errorCode"]) == (503, "ServiceUnavailable")
     server.wait_for(r"^GET /slow  503 .*\nThe runner was stopped while the function ran$")

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import zipfile
 from pathlib import Path
 
@@ -428,11 +427,8 @@ def test_pages_that_listen_do_not_hold_up_the_end(start, number):
     with page.listen() as messages, page.listen() as others, socket.create_connection(tuple(page.host.split(":"))):
         next(messages)
         next(others)
-        began = time.monotonic()
-        assert server.stop(number) == 0
-        took = time.monotonic() - began
+        assert server.stop(number, patience=PATIENCE / 4) == 0
         assert list(messages) == []
-    assert took < 1.5
     assert "Traceback" not in server.log
 
 

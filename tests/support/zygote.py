@@ -26,7 +26,8 @@ READ_AT_START = ("COVERAGE_", "LANG", "LC_", "MALLOC_", "PYTHON", "TZ")
 
 
 def _read_at_start(environment):
-    return {name: value for name, value in environment.items() if name.startswith(READ_AT_START)}
+    names = [name for name in environment if name.startswith(READ_AT_START) and name != "PYTHONDONTWRITEBYTECODE"]
+    return {name: environment[name] for name in names}
 
 
 def is_measured(environment):
@@ -130,6 +131,7 @@ def _become(connection, arguments, directory, environment, stderr):
     os.chdir(directory)
     os.environ.clear()
     os.environ.update(environment)
+    sys.dont_write_bytecode = bool(environment.get("PYTHONDONTWRITEBYTECODE"))
     sys.path[0] = directory
     sys.argv = arguments
 
