@@ -84,7 +84,7 @@ STARTING_THREADS: Any = getattr(threading, "_limbo", ())
 
 
 def current_invocation() -> Invocation | None:
-    """The invocation being served where this is called, or None outside of any.
+    """The invocation being served where this is called, or None outside of one.
 
     It follows into asyncio tasks, and into threads that are started with a copy of the context: those of FastAPI's
     ``def`` routes, ``asyncio.to_thread`` and Django's ``sync_to_async``.
@@ -113,7 +113,7 @@ def enter(invocation: Invocation) -> Mark:
 
 
 def leave(mark: Mark) -> None:
-    """Make that invocation the current one which was so before ``enter`` returned ``mark``."""
+    """Restore the invocation that was current before ``enter`` returned ``mark``."""
     if mark is None or isinstance(mark, Invocation):
         _thread.invocation = mark
     else:

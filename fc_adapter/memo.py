@@ -41,9 +41,9 @@ class HeaderNames:
     """The names of a request's headers, all ASCII, and what was made of all of them together.
 
     - ``names`` (tuple of str): as they are in the event.
-    - ``text`` (str): the same with a line break between two of them, so that one call can change all; empty if they are
-      so long that each by itself takes less time.
-    - ``special``: of the contract, how some of them are spelled; see ``contract.headers``.
+    - ``text`` (str): the same with a line break between two of them, so that one call can convert all;
+      empty if they are so long that converting each by itself is faster.
+    - ``special``: how Host, Content-Length and X-Forwarded-Proto are spelled; see ``contract.headers``.
     - ``environ_keys`` (list of str) and ``field_names`` (list of bytes): of WSGI and ASGI, None until they are needed.
     """
 

@@ -28,7 +28,7 @@ class Cycle:
 
     - ``background``: how long to wait for the tasks and threads that it has started, once the app has returned.
     - ``deadline_margin`` (seconds or None): how much of the function's timeout is left when the app is cancelled.
-    - ``left_running``: where tasks are held that go on when it is over.
+    - ``left_running``: holds references to tasks that go on after it.
 
     ``context`` is the context in which the app has raised an error, or None.
     """
@@ -85,7 +85,7 @@ class Cycle:
         try:
             await self._app(self._scope, channel.receive, channel.send)
         except (asyncio.CancelledError, GeneratorExit, SystemExit, KeyboardInterrupt):
-            # Out of time, or on the way out: nothing can be waited for, but what goes on must not be lost.
+            # Cancelled or exiting: do not wait, but keep references to running tasks.
             self._channel.disconnect()
             self._leave_running(*self._tasks.running)
             raise
@@ -101,7 +101,7 @@ class Cycle:
         """Wait for the request's tasks and threads: once the handler returns, the platform freezes them."""
         self._channel.disconnect()
         if not is_quiet(self._tasks.loop):
-            # A task for each async generator that was left open begins only now.
+            # Tasks that close unfinished async generators start only now.
             await asyncio.sleep(0)
         background = self._background
         seconds = background.patience(self._began, self._invocation.context, self._reserve)
@@ -117,10 +117,10 @@ class Cycle:
         """Run the app in a task of its own, which can be left behind: a thread that it waits for cannot be stopped."""
         task = asyncio.get_running_loop().create_task(self._run_app())
         try:
-            # A little later, so that waiting for the request's own tasks ends first.
+            # A little later than the limit for the request's own tasks, so that this one ends second.
             await asyncio.wait([task], timeout=deadline - time.monotonic() + 0.001)
         except asyncio.CancelledError:
-            # The app has left by an exit, which is on its way out already.
+            # The app raised SystemExit or KeyboardInterrupt, which is propagating already.
             task.add_done_callback(take_exception)
             raise
         if task.done():
@@ -144,7 +144,7 @@ class Cycle:
         return self._invocation.request_id or "(no id)"
 
     def _leave_running(self, *tasks: asyncio.Task[Any]) -> None:
-        """Hold on to tasks that go on at the next invocation; the event loop itself does not."""
+        """Keep references to tasks that go on at the next invocation; the event loop keeps none."""
         self._left_running.update(tasks)
         for task in tasks:
             task.add_done_callback(self._left_running.discard)

@@ -108,7 +108,7 @@ class _Conversation:
 
     @property
     def has_replied(self) -> bool:
-        """Whether the app has said a word on the phase that it was asked for last."""
+        """Whether the app has replied to the current phase."""
         return self._reply.done()
 
     @property
@@ -122,7 +122,7 @@ class _Conversation:
         return self._early_failure if error is None else repr(error)
 
     def report_early_end(self, task: asyncio.Task[Any]) -> None:
-        """Log that the lifespan failed, which nobody else would know of until the end of the instance."""
+        """Log that the lifespan failed; otherwise that would show at the end of the instance only."""
         reason = self.early_end
         if reason is not None:
             _logger.error(
@@ -151,7 +151,7 @@ class _Conversation:
     async def _send(self, message: Message) -> None:
         kind = message.get("type")
         if self._phase == "startup" and self._reply.done() and kind == "lifespan.shutdown.failed":
-            # Starlette says so of whatever ends a lifespan once it has started, and raises it then.
+            # Starlette sends this message for any error after the startup, and then raises the error.
             self._early_failure = message.get("message") or "it gave no reason"
             return
         if kind not in (f"lifespan.{self._phase}.complete", f"lifespan.{self._phase}.failed") or self._reply.done():

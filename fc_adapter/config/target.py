@@ -39,7 +39,7 @@ def parse_target(text: str) -> Target:
             raise NotFoundError(f"cannot load {text!r}: there is no file {place!r}")
         name = name[: -len(".py")]
     if name and not name.replace(".", "").isidentifier():
-        raise NotFoundError(f"cannot load {text!r}: {name!r} is no name of a Python module; rename the file")
+        raise NotFoundError(f"cannot load {text!r}: {name!r} is not a valid Python module name; rename the file")
     if not name or not attribute:
         raise NotFoundError(f"cannot load {text!r}: expected index:handler, index.handler or path/to/index.py:handler")
     return Target(Path(directory or ".").resolve(), name, attribute)

@@ -19,7 +19,7 @@ def read_ascii_headers(
 ) -> tuple[Pairs, str, str, tuple[HeaderNames, Collection[str]] | None]:
     """``read_headers`` for values that are ASCII, as nearly all are: then most need no change.
 
-    Returns ``Request.split``, too, which is None where the names need the full check.
+    Also returns ``Request.split``, which is None if the headers need the full check.
     """
     names = _HEADER_SETS[tuple(headers)]
     if names is None:
@@ -42,7 +42,7 @@ def read_ascii_headers(
 def _read_names(names: tuple[str, ...]) -> HeaderNames | None:
     """How Host, Content-Length and X-Forwarded-Proto are spelled among ``names``, or would be.
 
-    None when that is not all there is to be looked at.
+    None if the headers need the full check.
     """
     try:
         text = "\n".join(names)
@@ -79,7 +79,7 @@ _HEADER_SETS = HeaderSets(_read_names)
 def read_headers(headers: Event, body_length: int) -> tuple[Pairs, str, str]:
     """The headers of an event for the application, and the values of Host and X-Forwarded-Proto (``""`` when absent).
 
-    Raises EventError for what is no text, or could not have been in a request: the app might repeat it in another.
+    Raises EventError if a name or value is not a string, or could not have been in a request.
     """
     for name, value in headers.items():
         check_pair("headers", name, value)

@@ -1,4 +1,4 @@
-"""The query of a request, which is a string on the wire and for applications, and a map of texts in an event."""
+"""The query of a request: a string on the wire and for applications, a map of strings in an event."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def read_query(parameters: Event, split: SplitQuery = ()) -> str:
     """The query string (percent-encoded ASCII) of an event's ``queryParameters``.
 
-    ``split`` names the parameters whose value is split at its commas (True: all of them). Raises EventError for what
-    is no text.
+    ``split`` names the parameters whose value is split at its commas (True: all of them). Raises
+    EventError if a name or value is not a string.
     """
     if not parameters:
         return ""
@@ -61,7 +61,7 @@ def parse_query_string(query_string: str) -> Pairs:
     )
 
 
-# What RFC 3986 section 3.4 lets stand in a query, less the characters that form parsers take apart.
+# The characters that RFC 3986 section 3.4 allows in a query, without those that form parsers treat as separators.
 _UNESCAPED = b"/:,@!$'()*-._~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _UNESCAPED_AND_SPACE = _UNESCAPED + b" "
 _escapes: list[str] = []  # for each byte; made when first needed

@@ -113,7 +113,7 @@ class App:
         self._is_closed = False
 
     def close(self) -> None:
-        """Let those go who listen to what happens."""
+        """Close the open /api/live streams."""
         self._is_closed = True
         self._history.wake()
 

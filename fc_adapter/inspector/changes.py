@@ -47,7 +47,7 @@ class Stations(NamedTuple):
     """What is known of one invocation. ``event``, ``result`` and ``app`` are None where there was none.
 
     - ``result`` (bytes): what the handler returned, after the JSON step; ``app``: what a Tap reported.
-    - ``abortion``: why the runner did not let it come to an end, if so; there is no result then.
+    - ``abortion``: why the runner stopped it before it finished, if so; then there is no result.
     - ``is_error``: whether the function failed; ``result`` is the error object then.
     - ``is_cut``: whether the request's body is only its beginning.
     """

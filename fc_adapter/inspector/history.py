@@ -24,7 +24,7 @@ _LOG = 256 * 1024  # bytes of the log of an invocation
 _LINES = 2000
 _EARLY_LINES = 500  # of an instance that has not been called yet
 _INSTANCES = 100  # whose logs are told apart
-_INBOX, _NEWS = 1000, 8  # pieces of news that wait until somebody wants to know: so many, and these for each entry
+_INBOX, _NEWS = 1000, 8  # limit of the inbox: `_INBOX` plus `_NEWS` for each kept entry
 _LARGE = 16 * 1024  # bytes of an exchange that does not wait
 
 _MARK = re.compile(rb"FC Invoke (Start|End) RequestId: (\S+)\r?\n")

@@ -18,7 +18,7 @@ from .source import Function, Module, assignments, defined_names, find_sources, 
 
 # A file without any of these words makes no app by itself; reading only the others keeps large projects quick.
 _WORDS = re.compile(rb"bottle|channels|django|falcon|fastapi|flask|litestar|pyramid|quart|starlette", re.IGNORECASE)
-# Files that start an app which others define are called such.
+# Usual names of entry modules.
 _ENTRY_FILES = {"app", "application", "asgi", "index", "main", "server", "wsgi"}
 _APP_NAMES = {"app", "application", "api", "asgi", "asgi_app", "server", "wsgi", "wsgi_app"}
 _FACTORY_NAMES = {"app_factory", "build_app", "create_app", "create_application", "get_app", "make_app"}

@@ -29,8 +29,8 @@ CAN_FREEZE = hasattr(signal, "SIGSTOP")
 # Whether an instance has a keeper; without one, what its function has started is found by its process group.
 _IS_KEPT = sys.platform == "linux"
 
-# What the worker's process runs: this very package, whatever the function's own path holds, and nothing of it on the
-# path afterwards. The group of its own keeps the terminal's Ctrl-C, which is the gateway's, away from it.
+# What the worker's process runs. It imports this copy of the package, then takes its directory off sys.path. In a
+# process group of its own, it does not get the terminal's Ctrl-C, which is for the gateway.
 _PROGRAM = f"""
 import os, sys
 if hasattr(os, "setpgid"):
@@ -146,7 +146,7 @@ class Instance:
             self._leave()
 
     def has_ended(self) -> bool:
-        """Whether the process has ended by itself or from outside, or has written what nobody has asked for."""
+        """Whether the process has ended by itself or from outside, or has sent an unexpected frame."""
         if self._process.poll() is not None or not self._frames.empty():
             return True
         return self.has_gone()
@@ -164,7 +164,7 @@ class Instance:
             self._kill_all()
             self._is_reaped = True
         self._outgoing.put(None)
-        # A process that could not be found may hold the pipes open; their threads then stay until that ends, too.
+        # A process that was not found may hold the pipes open; their threads then stay until it ends.
         for thread in self._threads:
             thread.join(_PATIENCE / 4)
 
@@ -367,4 +367,4 @@ def _is_reply(frame: Frame, token: str) -> bool:
     return has_message and isinstance(fields.get("traceback"), (str, type(None)))
 
 
-_LINE_BYTES = 64 * 1024  # what is longer is not held until its end comes
+_LINE_BYTES = 64 * 1024  # longer lines are passed on in parts

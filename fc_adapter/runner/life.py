@@ -87,8 +87,8 @@ class Reply(NamedTuple):
     """What came of an invocation.
 
     ``kind`` is ``"result"`` (``data``: what the handler returned, after the JSON step), ``"error"`` (``data``: the
-    platform's error object as JSON), or ``"aborted"`` (``data``: such an object) when the runner did not let it come to
-    an end. ``start_seconds`` and ``init_seconds`` are those of a cold start, else None. ``traceback`` is that of an
+    platform's error object as JSON), or ``"aborted"`` (``data``: such an object) when the runner stopped it before it
+    finished. ``start_seconds`` and ``init_seconds`` are those of a cold start, else None. ``traceback`` is that of an
     exception, as Python prints it. ``spans`` are what happened when: the request had to ``wait`` for an instance,
     which had been ``frozen``, or its ``start``; then ``init`` and ``handler``; each from and to a time of
     ``time.perf_counter()``. ``report`` is what a Tap reports.

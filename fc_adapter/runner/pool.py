@@ -29,8 +29,8 @@ class Pool:
         self._idle_seconds = idle_seconds
         self._changed = threading.Condition()
         self._idle: list[AnyInstance] = []
-        self._busy: set[AnyInstance] = set()  # and those that are starting
-        self._stale: set[AnyInstance] = set()  # those of the busy ones that are not wanted any more
+        self._busy: set[AnyInstance] = set()  # includes those that are starting
+        self._stale: set[AnyInstance] = set()  # busy instances to stop after their request
         self._leaving: set[AnyInstance] = set()
         self._aborted: set[AnyInstance] = set()
         self._closed = False
@@ -122,7 +122,7 @@ class Pool:
                 if self._closed:
                     raise _RefusedError("The runner has been stopped")
                 if has_waited and not is_wanted():
-                    self._changed.notify()  # of the turn that is not taken
+                    self._changed.notify()  # pass the turn to the next waiting request
                     raise _RefusedError("The client left before its turn came", waits)
                 is_new = not self._idle
                 instance = self._start_process() if is_new else self._idle.pop()

@@ -92,7 +92,7 @@ class _Connections:
 
 
 class _BadRequestError(Exception):
-    """What the client sent is no request; the connection cannot be used any further."""
+    """The client sent an invalid HTTP request; the connection cannot be used any further."""
 
 
 # RFC 9112 sections 3 and 5. Folded lines, control characters, a space before the colon and lines that end with LF alone

@@ -15,8 +15,8 @@ from .exchange import run
 class Transport(httpx.BaseTransport, httpx.AsyncBaseTransport):
     """For ``httpx.Client(transport=Transport(handler), base_url=...)``, and for ``httpx.AsyncClient`` alike.
 
-    ``context`` and ``custom_domain`` are as for ``Client``. What the handler raises comes out. A response has the event
-    and the result in its ``extensions``, as ``"fc_adapter.event"`` and ``"fc_adapter.result"``.
+    ``context`` and ``custom_domain`` are as for ``Client``. Exceptions from the handler propagate. A response has
+    the event and the result in its ``extensions``, as ``"fc_adapter.event"`` and ``"fc_adapter.result"``.
     """
 
     def __init__(self, handler: Callable[..., Any], *, context: Any = None, custom_domain: bool = False) -> None:

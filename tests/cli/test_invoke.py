@@ -386,7 +386,7 @@ def test_code_directory_is_the_current_directory(command, project, monkeypatch):
         (["invoke", "index"], "cannot load 'index': expected index:handler, index.handler or path/to/index.py:handler"),
         (["invoke", "index:"], "cannot load 'index:'"),
         (["invoke", "nowhere.py:handler"], "there is no file 'nowhere.py'"),
-        (["invoke", "my-index.py:handler"], "'my-index' is no name of a Python module; rename the file"),
+        (["invoke", "my-index.py:handler"], "'my-index' is not a valid Python module name; rename the file"),
         (["invoke", "nowhere/index.handler"], "no directory"),
         (["invoke", "index:handler", "GET", "x"], "the URL must begin with /, http:// or https://, got 'x'"),
         (["invoke", "index:handler", "GET", "http://[x"], "Invalid IPv6 URL"),
