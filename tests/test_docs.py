@@ -321,11 +321,12 @@ def test_translations_link_to_translations(page):
 
 
 def outline(page):
-    """What is the same in every language: headings, code but for its comments, and the project's pages it links to."""
+    """What is the same in every language: headings, code but for its comments, names, and the pages it links to."""
     linked = {english_name(ROOT / file) for _, target in page.links if (file := linked_file(page, target))}
     return (
         [section.level for section in page.sections],
         [(block.language, COMMENT.sub("", block.code)) for block in page.blocks],
+        page.names,
         linked - {english_name(page.path)},
     )
 
@@ -343,7 +344,13 @@ def english_name(path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [("## More", "### More"), ("serve --reload", "serve"), ("](LICENSE)", "](CHANGELOG.md)")]
+    ("old", "new"),
+    [
+        ("## More", "### More"),
+        ("serve --reload", "serve"),
+        ("| `interface` |", "| `kind` |"),
+        ("](LICENSE)", "](CHANGELOG.md)"),
+    ],
 )
 def test_translation_that_shows_something_else_is_noticed(tmp_path, old, new):
     readme = read_page(ROOT / "README.md")

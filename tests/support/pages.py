@@ -58,11 +58,17 @@ class Section:
 
 
 class Page(NamedTuple):
-    """``sections`` begins with what is above the first heading. ``links`` are pairs of a line's number and a target."""
+    """A page as a whole.
+
+    - ``sections``: they begin with what is above the first heading.
+    - ``links``: pairs of a line's number and a target.
+    - ``names``: what stands in the text as code, such as the names of options.
+    """
 
     path: Path
     sections: list[Section]
     links: list[tuple[int, str]]
+    names: set[str]
 
     @property
     def name(self):
@@ -80,7 +86,7 @@ class Page(NamedTuple):
 @cache
 def read_page(path):
     """The page in the file ``path``. Raises ValueError, which names the line, for a comment that it misunderstands."""
-    page = Page(path, [], [])
+    page = Page(path, [], [], set())
     page.sections.append(Section(page, "", 0))
     tokens = _MARKDOWN.parse(path.read_text(encoding="utf-8"))
     of_next = {}
@@ -89,6 +95,7 @@ def read_page(path):
             page.sections.append(Section(page, _plain_text(tokens[index + 1]), int(token.tag[1:])))
         elif token.type == "inline":
             page.links.extend((token.map[0] + 1, target) for target in _find_links(token))
+            page.names.update(child.content for child in token.children if child.type == "code_inline")
         elif token.type == "html_block":
             page.links.extend((token.map[0] + 1, target) for target in _find_html_links(token.content))
             of_next.update(_read_comments(page, token))
