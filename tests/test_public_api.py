@@ -77,6 +77,10 @@ FUNCTION_OPTIONS = (
 # What follows the names of the command line's commands.
 COMMANDS = {
     "": "[-h] [--version] COMMAND ...",
+    "build": (
+        "[-h] [--template FILE] [--resource NAME] [--runtime pythonX.Y] [--requirements FILE] [--index-url URL] "
+        "[--no-binary NAME] [--no-bytecode] [--no-import] [--force] [--zip FILE] [--layer FILE]"
+    ),
     "doctor": "[-h] [--template FILE] [--resource NAME] [--runtime pythonX.Y] [--no-import] [--strict] [--json]",
     "event": "[-h] [-H 'K: V'] [-d DATA|@FILE] METHOD URL",
     "init": "[-h] [--app MODULE:APP] [--name FUNCTION] [--region REGION] [--runtime pythonX.Y] [--dry-run]",

@@ -45,7 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"fc-adapter {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_invoke, _add_event, _add_serve, _add_replay, _add_init, _add_doctor):
+    for add in (_add_invoke, _add_event, _add_serve, _add_replay, _add_init, _add_build, _add_doctor):
         add(commands)
     return parser
 
@@ -197,6 +197,49 @@ def _add_init(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser.add_argument("--region", default="cn-hangzhou", help="where it runs (default: %(default)s)")
     parser.add_argument("--runtime", metavar="pythonX.Y", help="python3.9, python3.10 or python3.12")
     parser.add_argument("--dry-run", action="store_true", help="print the files instead of writing them")
+
+
+def _add_build(commands: argparse._SubParsersAction[_Parser]) -> None:
+    """Add ``fc-adapter build`` to the commands."""
+
+    def command(options: argparse.Namespace) -> int:
+        from ..project.build import build
+
+        return build(options)
+
+    parser = commands.add_parser(
+        "build",
+        help="put the packages beside the code, for the runtime",
+        description="Install what the project requires beside the code, for the runtime of s.yaml, with bytecode.",
+        epilog="A build that fails or is interrupted changes nothing; when nothing has changed, there is none. "
+        "The settings of uv and pip apply, such as UV_INDEX_URL and PIP_INDEX_URL.",
+    )
+    parser.set_defaults(command=command, name="build")
+    parser.add_argument("--template", metavar="FILE", default="s.yaml", help="instead of s.yaml")
+    parser.add_argument("--resource", metavar="NAME", help="which function of the template")
+    parser.add_argument("--runtime", metavar="pythonX.Y", help="build for this one instead, or without an s.yaml")
+    parser.add_argument(
+        "--requirements",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="instead of requirements.txt, or pyproject.toml with its uv.lock; may be repeated",
+    )
+    parser.add_argument("--index-url", metavar="URL", help="the package index, such as a mirror")
+    parser.add_argument(
+        "--no-binary",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="build this package here, from its source; may be repeated",
+    )
+    parser.add_argument("--no-bytecode", action="store_true", help="leave Python to compile at each cold start")
+    parser.add_argument("--no-import", action="store_true", help="do not time the handler's import, which runs code")
+    parser.add_argument("--force", action="store_true", help="build although nothing has changed: for newer versions")
+    parser.add_argument("--zip", metavar="FILE", help="write the archive for an upload in the console")
+    parser.add_argument(
+        "--layer", metavar="FILE", help="write the packages as the archive of a layer; --zip is then without them"
+    )
 
 
 def _add_doctor(commands: argparse._SubParsersAction[_Parser]) -> None:

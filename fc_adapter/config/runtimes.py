@@ -28,6 +28,13 @@ class Runtime(NamedTuple):
         """As tools take it: ``3.10``."""
         return ".".join(map(str, self.version))
 
+    @property
+    def platforms(self) -> list[str]:
+        """Platform tags of the wheels that the C library can load (PEP 600 and before), the newest first."""
+        major, minor = self.glibc
+        platforms = [f"manylinux_{major}_{number}_x86_64" for number in range(minor, 4, -1)]
+        return [*platforms, "manylinux2014_x86_64", "manylinux2010_x86_64", "manylinux1_x86_64"]
+
 
 # Documented in "Runtime overview" (Function Compute 3.0), all for x86_64: Python 3.9 on Debian 9, 3.10 on Debian 10,
 # 3.12 on Debian 11. Debian's releases have glibc 2.24, 2.28 and 2.31.

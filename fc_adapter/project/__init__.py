@@ -1,11 +1,13 @@
-"""What a project needs to become a function, and whether it has it: ``fc-adapter init`` and ``fc-adapter doctor``.
+"""A project on its way to the cloud: ``fc-adapter init``, ``fc-adapter build`` and ``fc-adapter doctor``.
 
-Like the runner, this is for the developer's machine. A project is read, not imported, but for one check of ``doctor``.
+Like the runner, this is for the developer's machine. A project is read; it is imported, in a process of its own, by one
+check of ``doctor`` and to time its import after a build.
 
-- ``cli``: the two commands' options.
-- ``source``: the project's files as syntax trees; ``find_app``: the apps in them.
+- ``source``: the project's files as syntax trees; ``find_app``: the apps in them; ``apps``: calls that make apps.
 - ``init``, ``templates``: the files that deploying adds.
+- ``build``: the packages beside the code. ``requirements``: which; ``installer``: by uv or pip; ``staging``:
+  beside the last build; ``bytecode``: compiled; ``archive``: zipped. ``summary``, ``import_time``: what it ends with.
 - ``doctor``: all checks and their report; ``project``: what they read; ``findings``: what they say.
 - ``check_config``, ``check_source``, ``check_bundle``, ``check_import``: the checks.
-- ``apps``: calls that make apps; ``ignore``: ``.fcignore``; ``interpreter``: other Pythons here; ``build``: installing.
+- ``ignore``: ``.fcignore``; ``interpreter``: other Pythons here.
 """

@@ -15,14 +15,10 @@ from packaging.tags import Tag, compatible_tags, cpython_tags, parse_tag
 from packaging.utils import canonicalize_name
 
 from ..config.runtimes import Runtime
+from .archive import API_LIMIT, LIMIT, MB
 from .findings import Finding
 from .ignore import archived_files
 from .project import Project, metadata_field
-
-_MB = 1_000_000
-# Documented in "Limits" (Function Compute 3.0): the archive's size, when it is uploaded through OSS or the console, as
-# `s deploy` does, and when it is in the body of an API call.
-_LIMIT, _API_LIMIT = 500 * _MB, 100 * _MB
 
 _WASTE = {".git", ".hg", ".venv", "env", "node_modules", "venv"}
 
@@ -133,11 +129,11 @@ def check_upload(project: Project) -> Iterator[Finding]:
         if place.name == ".env" or place.name.startswith(".env."):
             secret.append(place.as_posix())
     size = sum(path.lstat().st_size for path in files)
-    yield Finding("note", "size", f"{len(files)} files, {size / _MB:.1f} MB before they are compressed")
-    if size > _API_LIMIT:
+    yield Finding("note", "size", f"{len(files)} files, {size / MB:.1f} MB before they are compressed")
+    if size > API_LIMIT:
         yield from _check_archive(_archive_size(files))
     if wasted:
-        listed = ", ".join(f"{name} ({amount / _MB:.1f} MB)" for name, amount in sorted(wasted.items()))
+        listed = ", ".join(f"{name} ({amount / MB:.1f} MB)" for name, amount in sorted(wasted.items()))
         yield Finding(
             "warning",
             "size",
@@ -156,12 +152,12 @@ def check_upload(project: Project) -> Iterator[Finding]:
 
 
 def _check_archive(size: int) -> Iterator[Finding]:
-    if size > _API_LIMIT:
+    if size > API_LIMIT:
         yield Finding(
-            "error" if size > _LIMIT else "warning",
+            "error" if size > LIMIT else "warning",
             "size",
-            f"the archive has about {size / _MB:.0f} MB",
-            f"the platform takes {_LIMIT // _MB} MB, in an API call {_API_LIMIT // _MB} MB; cold starts unpack it all",
+            f"the archive has about {size / MB:.0f} MB",
+            f"the platform takes {LIMIT // MB} MB, in an API call {API_LIMIT // MB} MB; cold starts unpack it all",
             "leave out what the function does not need, put packages into a layer, or large data into NAS or OSS",
         )
 
@@ -176,9 +172,7 @@ def _archive_size(files: list[Path]) -> int:
 
 def runtime_tags(runtime: Runtime) -> set[Tag]:
     """The tags of the wheels that the runtime can load: PEP 425, and PEP 600 for those of the C library."""
-    major, minor = runtime.glibc
-    platforms = [f"manylinux_{major}_{number}_x86_64" for number in range(minor, 4, -1)]
-    platforms += ["manylinux2014_x86_64", "manylinux2010_x86_64", "manylinux1_x86_64", "linux_x86_64"]
+    platforms = [*runtime.platforms, "linux_x86_64"]
     interpreter = "cp" + "".join(map(str, runtime.version))
     return {
         *cpython_tags(runtime.version, platforms=platforms),

@@ -10,8 +10,8 @@ from pathlib import Path
 from ..config.runtimes import default_runtime, parse_runtime
 from ..errors import ConfigError
 from ..terminal import tell
-from .build import build_command, requirement_files
 from .find_app import Candidate, find_app
+from .requirements import ADAPTER, find_requirements
 from .source import Module, defined_names
 from .templates import IGNORED, Entry, config_source, entry_source
 
@@ -41,19 +41,20 @@ def init(options: argparse.Namespace) -> int:
         package = found.app.package
         entry = Entry(_free_module(directory), _has_lifespan(found.app))
         files[f"{entry.module}.py"] = entry_source(found.app, entry, directory)
-    build = build_command(directory, runtime, package)
-    files["s.yaml"] = config_source(entry=entry, name=name, region=options.region, runtime=runtime, build=build)
+    if not find_requirements([directory]):
+        files["requirements.txt"] = "".join(f"{each}\n" for each in (package, ADAPTER) if each)
+        notes.append("list in requirements.txt what else the app needs")
+    files["s.yaml"] = config_source(entry=entry, name=name, region=options.region, runtime=runtime)
     files[".fcignore"] = IGNORED
     left = [file for file, text in files.items() if not _write(directory / file, text, is_dry=options.dry_run)]
     if "s.yaml" in left:
         notes.append(f"see to it that s.yaml says handler: {entry.module}.handler")
-    if not requirement_files(directory):
-        notes.append("the build command installs only what it names; list what the app needs in requirements.txt")
     if importlib.util.find_spec("yaml") is None:
-        notes.append("serve and doctor read s.yaml with PyYAML: pip install 'fc-adapter[local]'")
+        notes.append("serve, build and doctor read s.yaml with PyYAML: pip install 'fc-adapter[local]'")
     for note in notes:
         tell(f"note: {note}")
-    tell("next, here:", "  fc-adapter serve", "and in the cloud:", f"  {build} && fc-adapter doctor && s deploy")
+    tell("next, here:", "  fc-adapter serve", "and in the cloud:")
+    tell("  fc-adapter build && fc-adapter doctor && s deploy")
     return 0
 
 

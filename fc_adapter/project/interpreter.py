@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..config.runtimes import Runtime
@@ -30,8 +31,13 @@ json.dump(problems, sys.stdout)
 
 def find_interpreter(runtime: Runtime) -> str | None:
     """An interpreter of this version: the running one, or one on the path, of pyenv or of uv."""
+    return next(find_interpreters(runtime), None)
+
+
+def find_interpreters(runtime: Runtime) -> Iterator[str]:
+    """All of them, in this order."""
     if sys.version_info[:2] == runtime.version:
-        return sys.executable
+        yield sys.executable
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     uv = Path(os.environ.get("UV_PYTHON_INSTALL_DIR") or Path.home() / ".local" / "share" / "uv" / "python")
     candidates = [
@@ -39,7 +45,7 @@ def find_interpreter(runtime: Runtime) -> str | None:
         *map(str, pyenv.glob(f"versions/{runtime.number}.*/bin/python")),
         *map(str, uv.glob(f"cpython-{runtime.number}.*/bin/{runtime.name}")),
     ]
-    return next((each for each in candidates if _is_version(each, runtime)), None)
+    yield from (each for each in candidates if _is_version(each, runtime))
 
 
 def _is_version(python: str, runtime: Runtime) -> bool:

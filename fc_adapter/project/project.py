@@ -14,9 +14,6 @@ from ..config.function import Function
 from ..config.options import localize_path
 from ..config.runtimes import Runtime
 from ..config.target import Target
-from ..errors import ConfigError
-from .build import build_command
-from .find_app import find_app
 from .interpreter import find_interpreter
 from .source import Module, find_sources
 
@@ -43,14 +40,10 @@ class Project:
         """The code directory, which is what is uploaded."""
         return self.target.directory
 
-    @cached_property
+    @property
     def build(self) -> str:
         """The command that installs the packages again."""
-        try:
-            package = find_app(self.directory).app.package
-        except ConfigError:
-            package = ""
-        return build_command(self.directory, self.runtime, package)
+        return "fc-adapter build"
 
     @cached_property
     def python(self) -> str | None:

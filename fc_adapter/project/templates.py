@@ -18,6 +18,7 @@ IGNORED = """\
 # What `s deploy` leaves out of the archive.
 /.env
 /.env.*
+/.fc-build
 /.git
 /.github
 /.idea
@@ -29,6 +30,7 @@ IGNORED = """\
 /.vscode
 /env
 /node_modules
+/python/.fc-adapter.json
 /python/.lock
 /python/bin
 /tests
@@ -52,9 +54,7 @@ _HOOKS_CONFIG = """\
 """
 
 _CONFIG = """\
-# For Serverless Devs (npm install -g @serverless-devs/s). From this directory:
-#   {build}
-#   s deploy
+# For Serverless Devs (npm install -g @serverless-devs/s). From this directory: s deploy
 edition: 3.0.0
 name: {name}
 access: default
@@ -62,10 +62,14 @@ access: default
 resources:
   web:
     component: fc3
+    actions:
+      pre-deploy:
+        # Puts the packages beside the code, in python/, unless they are there.
+        - run: fc-adapter build
+          path: ./
     props:
       region: {region}
       functionName: {name}
-      # Installed packages are built for one Python: change it in the command above, too.
       runtime: {runtime}
       code: .
       handler: {entry}.handler
@@ -73,7 +77,7 @@ resources:
       # The default of 3 s is soon used up by a cold start and a slow first request.
       timeout: 30
       environmentVariables:
-        # Where the command above has put the packages.
+        # Where fc-adapter build puts the packages.
         PYTHONPATH: /code/python
         # Keep secrets out of this file: ${{env('NAME')}} is the variable NAME of the shell that runs `s deploy`.
 {hooks}\
@@ -140,10 +144,9 @@ def entry_source(candidate: Candidate, entry: Entry, directory: Path) -> str:
     return f'"""The entry that s.yaml names: Function Compute calls ``{entry.module}.handler``."""\n\n{text}\n{hooks}'
 
 
-def config_source(*, entry: Entry, name: str, region: str, runtime: Runtime, build: str) -> str:
+def config_source(*, entry: Entry, name: str, region: str, runtime: Runtime) -> str:
     """The text of ``s.yaml``."""
     return _CONFIG.format(
-        build=build,
         entry=entry.module,
         name=_scalar(name),
         region=region,

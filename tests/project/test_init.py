@@ -11,17 +11,8 @@ import yaml
 
 from fc_adapter.config import runtimes
 from fc_adapter.config.runtimes import RUNTIMES
-from fc_adapter.project import build
 from tests.conftest import SCHEMA, with_domain
 from tests.project.test_find_app import FACTORY, FASTAPI, FLASK, MANAGE
-
-UV = "uv pip install --target python --python-version"
-
-
-@pytest.fixture(autouse=True)
-def released(monkeypatch):
-    """An adapter that was installed from PyPI."""
-    monkeypatch.setattr(build, "_adapter_requirement", lambda: ("fc-adapter", False))
 
 
 def props_of(project):
@@ -36,11 +27,10 @@ def props_of(project):
 def test_an_asgi_app_gets_an_entry_with_hooks(project, command):
     project.write({"main.py": FASTAPI, "requirements.txt": "fastapi\n"})
     status, out, err = command("init", "--runtime", "python3.10", "--name", "my_shop", "--region", "cn-shanghai")
-    built = f"{UV} 3.10 --python-platform x86_64-manylinux_2_28 --only-binary :all: -r requirements.txt fc-adapter"
     assert (status, err) == (0, "")
     assert out == (
         "found main:app (FastAPI, ASGI)\nwrote       index.py\nwrote       s.yaml\nwrote       .fcignore\n"
-        f"next, here:\n  fc-adapter serve\nand in the cloud:\n  {built} && fc-adapter doctor && s deploy\n"
+        "next, here:\n  fc-adapter serve\nand in the cloud:\n  fc-adapter build && fc-adapter doctor && s deploy\n"
     )
     assert project.read("index.py") == (
         '"""The entry that s.yaml names: Function Compute calls ``index.handler``."""\n\n'
@@ -56,7 +46,6 @@ def test_an_asgi_app_gets_an_entry_with_hooks(project, command):
         "preStop": "index.pre_stop",
     }
     assert [trigger["triggerType"] for trigger in props["triggers"]] == ["http"]
-    assert f"#   {built}\n" in project.read("s.yaml")
     assert "/.venv\n" in project.read(".fcignore")
 
 
@@ -156,7 +145,7 @@ def test_a_handler_stays_and_is_named(project, command):
     entry = "import fc_adapter\nfrom somewhere import app\n\nhandler = fc_adapter.wrap(app)\n"
     project.write({"index.py": entry})
     _, out, _ = command("init", "--app", "app:app")
-    assert out.startswith("left alone  index.py, which has a handler\nwrote       s.yaml\n")
+    assert out.startswith("left alone  index.py, which has a handler\nwrote       requirements.txt\nwrote       s.")
     assert "note: --app is for a new entry, and this one stays as it is\n" in out
     assert project.read("index.py") == entry
     assert "instanceLifecycleConfig" not in props_of(project)
@@ -234,7 +223,8 @@ def test_without_pyyaml_it_is_named(project, command, monkeypatch):
     project.write({"app.py": FLASK})
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "yaml" else find_spec(name))
-    assert "note: serve and doctor read s.yaml with PyYAML: pip install 'fc-adapter[local]'\n" in command("init")[1]
+    _, out, _ = command("init")
+    assert "note: serve, build and doctor read s.yaml with PyYAML: pip install 'fc-adapter[local]'\n" in out
 
 
 @pytest.mark.parametrize(
@@ -246,26 +236,38 @@ def test_the_runtime_is_no_older_than_this_python_where_there_is_one(monkeypatch
     assert runtimes.default_runtime() is RUNTIMES[expected]
 
 
-# ---- the command that installs the packages --------------------------------------------------------------------------
-
-REQUIREMENTS = {
-    "a file": ({"requirements.txt": "flask\n"}, "-r requirements.txt fc-adapter"),
-    "a file with the adapter": ({"requirements.txt": "flask\nFC_Adapter>=0.1\n"}, "-r requirements.txt"),
-    "a project table": ({"pyproject.toml": "[project]\nname = 'x'\n"}, "-r pyproject.toml fc-adapter"),
-    "a project table with the adapter": (
-        {"pyproject.toml": '[project]\nname = "x"\ndependencies = [\n  "fc-adapter",\n]\n'},
-        "-r pyproject.toml",
-    ),
-    "a table of another tool": ({"pyproject.toml": "[tool.ruff]\n"}, "flask fc-adapter"),
-    "nothing": ({}, "flask fc-adapter"),
-}
+def test_deploying_builds(project, command):
+    project.write({"app.py": FLASK})
+    command("init")
+    (resource,) = yaml.safe_load(project.read("s.yaml"))["resources"].values()
+    assert resource["actions"] == {"pre-deploy": [{"run": "fc-adapter build", "path": "./"}]}
+    assert {"/.fc-build", "/python/.fc-adapter.json", "/python/bin"} <= set(project.read(".fcignore").splitlines())
 
 
-@pytest.mark.parametrize(("files", "expected"), REQUIREMENTS.values(), ids=REQUIREMENTS)
-def test_the_build_command_installs_what_the_project_requires(project, command, files, expected):
+# ---- what the project requires ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "files",
+    [{"requirements.txt": "flask\n"}, {"pyproject.toml": "[project]\nname = 'x'\n"}],
+    ids=lambda files: next(iter(files)),
+)
+def test_requirements_that_are_written_down_stay(project, command, files):
     project.write({"app.py": FLASK, **files})
-    _, out, _ = command("init", "--runtime", "python3.12")
-    built = f"  {UV} 3.12 --python-platform x86_64-manylinux_2_31 --only-binary :all: {expected} && fc-adapter doctor"
-    assert built in out
-    has_note = "note: the build command installs only what it names" in out
-    assert has_note is (expected == "flask fc-adapter")
+    _, out, _ = command("init")
+    assert "requirements.txt" not in out
+    assert sorted([*files, ".fcignore", "app.py", "index.py", "s.yaml"]) == project.files()
+
+
+@pytest.mark.parametrize("files", [{}, {"pyproject.toml": "[tool.ruff]\n"}], ids=["nothing", "a table of another tool"])
+def test_requirements_are_written_where_there_are_none(project, command, files):
+    project.write({"app.py": FLASK, **files})
+    _, out, _ = command("init")
+    assert project.read("requirements.txt") == "flask\nfc-adapter\n"
+    assert "note: list in requirements.txt what else the app needs\n" in out
+
+
+def test_requirements_of_a_handler_that_is_there(project, command):
+    project.write({"index.py": "handler = print\n"})
+    command("init")
+    assert project.read("requirements.txt") == "fc-adapter\n"

@@ -1,0 +1,92 @@
+"""The archive that the platform gets: which files are in it, and how large it is."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from .requirements import STAMP
+
+MB = 1_000_000
+# Documented in "Limits" (Function Compute 3.0): the archive's size, when it is uploaded through OSS or the console, as
+# `s deploy` does, and when it is in the body of an API call.
+LIMIT, API_LIMIT = 500 * MB, 100 * MB
+
+_CACHED = re.compile(r"(?:^|/)__pycache__/[^/]+?\.([\w-]+)(?:\.opt-\w+)?\.pyc$")
+_FIRST_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that the format knows
+
+
+class Size(NamedTuple):
+    """The size of a file, in bytes, by itself and in the archive."""
+
+    unpacked: int
+    packed: int
+
+
+def list_files(directory: Path, *, cache_tag: str | None = None) -> Iterator[tuple[str, Path]]:
+    """The files of a code directory that ``.fcignore`` does not leave out, as names in the archive and paths.
+
+    Links are followed. Bytecode is left out unless it is for ``cache_tag``, such as ``"cpython-310"``: who ran the code
+    here has left it.
+    """
+    from .ignore import read_ignored
+
+    is_ignored = read_ignored(directory)
+    above: dict[str, frozenset[Path]] = {str(directory): frozenset()}
+    for parent, directories, names in os.walk(directory, followlinks=True):
+        real = Path(parent).resolve()
+        ancestors = above.pop(parent) | {real}
+        place = Path(parent).relative_to(directory)
+        directories[:] = sorted(
+            name
+            for name in directories
+            if not is_ignored(f"{(place / name).as_posix()}/") and Path(parent, name).resolve() not in ancestors
+        )
+        above.update({os.path.join(parent, name): ancestors for name in directories})
+        for name in sorted(names):
+            inner, path = (place / name).as_posix(), Path(parent, name)
+            cached = _CACHED.search(inner)
+            if (
+                name != STAMP
+                and path.is_file()
+                and not is_ignored(inner)
+                and (cached is None or cached[1] == cache_tag)
+            ):
+                yield inner, path
+
+
+def write_archive(target: Path, files: Iterable[tuple[str, Path]]) -> dict[str, Size]:
+    """Write an archive, replacing ``target`` once it is whole, and return the sizes of its members.
+
+    The same files make the same bytes: members have no times, and no permissions but who may run them.
+    """
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"there is no directory {target.parent}")
+    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
+        try:
+            sizes = pack(file, files)
+        except BaseException:
+            os.unlink(file.name)
+            raise
+    os.chmod(file.name, 0o644)
+    os.replace(file.name, target)
+    return sizes
+
+
+def pack(file: IO[bytes], files: Iterable[tuple[str, Path]]) -> dict[str, Size]:
+    """Write an archive into an open file, in the order of its members' names."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, path in sorted(files):
+            member = zipfile.ZipInfo(name, _FIRST_DATE)
+            member.create_system = 3  # Unix, for the permissions
+            member.compress_type = zipfile.ZIP_DEFLATED
+            member.external_attr = (0o100755 if os.access(path, os.X_OK) else 0o100644) << 16
+            with path.open("rb") as source, archive.open(member, "w") as copy:
+                shutil.copyfileobj(source, copy, 1 << 20)
+        return {each.filename: Size(each.file_size, each.compress_size) for each in archive.infolist()}
