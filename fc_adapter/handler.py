@@ -60,6 +60,8 @@ def wrap(
       ``root_path`` (ASGI) of the requests whose path lies under it.
     - ``split_query``: names of query parameters whose value is split at its commas into repeats; True for all.
       The platform joins ``?tag=a&tag=b`` into ``tag=a,b``, and only you know which commas were there before.
+      Parameters and headers that FastAPI, Litestar or Django Ninja declare as lists are split without being named, on
+      the routes that declare them; False leaves these alone, too.
     - ``text_types``: further media types that may travel as text; others travel as Base64 when they are not text.
       The client gets the same bytes either way.
     - ``on_error``: ``"respond"`` answers what the app raises with a plain 500, ``"raise"`` lets it out, which makes
@@ -100,6 +102,8 @@ def wrap(
 
     on_other_event = parse_on_other_event(on_other_event, kind)
     flush = parse_flush(flush)
+    split_query = parse_split_query(split_query)
+    split_lists = split_query is not False
 
     server: WSGIServer | ASGIServer
     if kind == "wsgi":
@@ -107,7 +111,7 @@ def wrap(
             raise ConfigError("lifespan='on' and deadline_margin are for ASGI apps: WSGI can do neither")
         from .wsgi import Server as WSGIServer
 
-        server = WSGIServer(app, base_path=base_path, background_timeout=background_timeout)
+        server = WSGIServer(app, base_path=base_path, background_timeout=background_timeout, split_lists=split_lists)
     else:
         if is_double_callable(app):
             from asgiref.compatibility import double_to_single_callable
@@ -122,10 +126,11 @@ def wrap(
             background_timeout=background_timeout,
             deadline_margin=deadline_margin,
             raise_errors=raise_errors,
+            split_lists=split_lists,
         )
     return Handler(
         server,
-        split_query=parse_split_query(split_query),
+        split_query=split_query,
         text_types=parse_text_types(text_types),
         raise_errors=raise_errors,
         on_other_event=on_other_event,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from .background import Background
     from .invocation import Invocation
+    from .lists import Lists
     from .memo import HeaderNames
     from .messages import Pairs
     from .options import OtherEventHandler
@@ -34,10 +35,15 @@ class Server:
 
     - ``base_path`` (str): the prefix (``"/api"``) under which the platform mounts it.
     - ``background_timeout`` (seconds): how long to wait for threads that a request has started.
+    - ``split_lists`` (bool): whether lists that the app declares are split where the trigger has joined them.
     """
 
-    def __init__(self, app: Application, *, base_path: str = "", background_timeout: float = 10.0) -> None:
+    def __init__(
+        self, app: Application, *, base_path: str = "", background_timeout: float = 10.0, split_lists: bool = False
+    ) -> None:
         self._app = app
+        self._split_lists = split_lists
+        self._lists: Lists | None = None
         self._base_path = base_path.encode("utf-8").decode("latin-1")
         self._background_timeout = background_timeout
         self._background: Background | None = None
@@ -49,6 +55,8 @@ class Server:
         """Run one request. Raises what the app raises, and AppError."""
         __traceback_hide__ = True
         environ = build_environ(request, base_path=self._base_path)
+        if self._split_lists and "," in request.query_string:
+            self._split_lists_in(environ)
         add_invocation(environ, invocation)
         return self._serve(invocation, call, self._app, environ)
 
@@ -99,6 +107,17 @@ class Server:
         if len(ACTIVE_THREADS) != 1 or STARTING_THREADS or before is not None:
             self._get_background().wait(before, began, invocation)
         return result
+
+    def _split_lists_in(self, environ: Environ) -> None:
+        if self._lists is None:
+            if "django" not in sys.modules:  # of WSGI apps, those of Django Ninja alone declare lists
+                self._split_lists = False
+                return
+            from .lists import Lists
+
+            self._lists = Lists(self._app)
+        self._lists.split_environ(environ)
+        self._split_lists = not self._lists.are_none
 
     def _get_background(self) -> Background:
         """Made when there are threads, which many apps never have."""

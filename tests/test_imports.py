@@ -45,6 +45,21 @@ def test_wrapping_an_asgi_app_loads_neither_werkzeug_nor_a2wsgi():
     assert not {"werkzeug", "a2wsgi", "asgiref", "fc_adapter.wsgi", "fc_adapter.runner", "fc_adapter.logs"} & loaded
 
 
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("{}", set()),
+        ("{'tag': 'a,b'}", {"fc_adapter.lists", "fc_adapter.lists.fields", "fc_adapter.lists.starlette"}),
+    ],
+)
+def test_declared_lists_are_looked_for_once_there_is_a_comma(query, expected):
+    code = "import fastapi, fc_adapter\napp = fastapi.FastAPI()\nhandler = fc_adapter.wrap(app)\n"
+    event = f"{{'rawPath': '/', 'queryParameters': {query}, 'requestContext': {{'http': {{'method': 'GET'}}}}}}"
+    loaded = loaded_by(f"{code}handler({event})")
+    assert {name for name in loaded if name.startswith("fc_adapter.lists")} == expected
+    assert not {"django", "litestar"} & loaded
+
+
 def test_pybase64_is_loaded_for_a_large_body_only():
     code = "from fc_adapter.contract.base64 import encode_base64\nencode_base64(bytes({}))"
     assert "pybase64" not in loaded_by(code.format(60_000))

@@ -14,6 +14,7 @@ import weakref
 from contextvars import copy_context
 from functools import partial
 from logging import getLogger
+from sys import modules
 from typing import Any, Callable, cast
 
 from ..application import is_coroutine_function
@@ -34,12 +35,15 @@ if TYPE_CHECKING:
     Scope = dict[str, Any]
     Application = Callable[..., Any]
 
+    from ..lists import Lists
     from ..options import OtherEventHandler
 
 _logger = getLogger("fc_adapter")
 # Seconds that tasks have to end in once they are cancelled; at the end of a process, also before that.
 _PATIENCE = 5.0
 _PATIENCE_AT_EXIT = 1.0
+# Frameworks whose routes tell which of their parameters are lists; Ninja comes with the URLs of a Django site.
+_DECLARE_LISTS = ("fastapi", "litestar", "django")
 context_variable()  # from now on the current invocation follows into tasks and threads
 
 
@@ -51,6 +55,7 @@ class Server:
     - ``background_timeout`` (seconds): how long to wait for tasks and threads that a request has started.
     - ``deadline_margin`` (seconds or None): how long before the function's timeout a request is answered with 504.
     - ``raise_errors`` (bool): whether an error after a complete response is raised, rather than logged.
+    - ``split_lists`` (bool): whether lists that the app declares are split where the trigger has joined them.
     """
 
     def __init__(
@@ -62,9 +67,12 @@ class Server:
         background_timeout: float = 10.0,
         deadline_margin: float | None = None,
         raise_errors: bool = False,
+        split_lists: bool = False,
     ) -> None:
         self._app = app
         self._make_channel: Callable[[bytes], Channel] = Channel
+        self._split_lists = split_lists
+        self._lists: Lists | None = None
         self._base_path = base_path
         self._background = Background(background_timeout)
         self._deadline_margin = deadline_margin
@@ -82,7 +90,8 @@ class Server:
     def respond(self, request: Request, invocation: Invocation) -> Response:
         """Run one request. Raises what the app raises, AppError, and DeadlineError when time runs out."""
         __traceback_hide__ = True
-        return self._respond(build_scope(request), request.body, invocation)
+        app = self._find_app(request) if self._split_lists else self._app
+        return self._respond(app, build_scope(request), request.body, invocation)
 
     def respond_wsgi(
         self, environ: dict[str, Any], start_response: Callable[..., Any], invocation: Invocation
@@ -98,17 +107,32 @@ class Server:
         for key in ("query_string", "headers", "wsgi_environ"):  # to where build_scope() has them: behind the others
             if key in scope:
                 scope[key] = scope.pop(key)
-        response = self._respond(scope, body, invocation)
+        response = self._respond(self._app, scope, body, invocation)
         headers = [(name, value.encode("utf-8").decode("latin-1")) for name, value in response.headers]
         start_response(f"{response.status} {response.reason or 'Unknown'}", headers)
         return [response.body]
 
-    def _respond(self, scope: Scope, body: bytes, invocation: Invocation) -> Response:
+    def _find_app(self, request: Request) -> Application:
+        """The app, or what splits the lists that it declares and calls it then."""
+        if self._lists is None:
+            if "," not in request.query_string and not any("," in value for _, value in request.headers):
+                return self._app
+            if modules.keys().isdisjoint(_DECLARE_LISTS):
+                self._split_lists = False
+                return self._app
+            from ..lists import Lists
+
+            self._lists = Lists(self._app)
+        elif self._lists.are_none:
+            self._split_lists = False
+        return self._lists if self._lists.may_be_in(request) else self._app
+
+    def _respond(self, app: Application, scope: Scope, body: bytes, invocation: Invocation) -> Response:
         __traceback_hide__ = True
         channel = self._make_channel(body)
         scope["root_path"] = self._root_path(scope["path"])
         add_invocation(scope, invocation)
-        return self._run(self._app, scope, channel, invocation, self._raise_errors) or channel.response()
+        return self._run(app, scope, channel, invocation, self._raise_errors) or channel.response()
 
     def call_other(self, function: OtherEventHandler, invocation: Invocation) -> Any:
         """Call ``on_other_event`` and return its result; a coroutine function runs in the loop, after the startup.
