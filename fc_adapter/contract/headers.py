@@ -48,28 +48,24 @@ def _read_names(names: tuple[str, ...]) -> HeaderNames | None:
         text = "\n".join(names)
     except TypeError:
         return None
-    if not text.isascii() or text.count("\n") != len(names) - 1 or "\r" in text or "\0" in text:
+    if not text.isascii() or "\r" in text or "\0" in text or text.count("\n") != len(names) - 1:
         return None
     known = HeaderNames(names, text)
     if not known.text:
-        text = "\n".join([name for name in names if len(name) <= _LONGEST_SPECIAL])
-    lines = f"\n{text}\n"
-    lower = lines.lower()
-    if "\ntransfer-encoding\n" in lower:
+        names = tuple([name for name in names if len(name) <= _LONGEST_SPECIAL])
+        text = "\n".join(names)
+    spelling = dict(zip(text.lower().split("\n"), names))
+    if len(spelling) != len(names) or "transfer-encoding" in spelling:
         return None
-    special = []
-    for name, line in _SPECIAL:
-        start = lower.find(line)
-        if start >= 0:
-            if lower.find(line, start + 1) >= 0:
-                return None
-            name = lines[start + 1 : start + len(line) - 1]
-        special.append(name)
-    known.special = tuple(special)
+    get = spelling.get
+    known.special = (
+        get("host", "Host"),
+        get("content-length", "Content-Length"),
+        get("x-forwarded-proto", "X-Forwarded-Proto"),
+    )
     return known
 
 
-_SPECIAL = [(name, f"\n{name.lower()}\n") for name in ("Host", "Content-Length", "X-Forwarded-Proto")]
 _LONGEST_SPECIAL = len("X-Forwarded-Proto")
 
 
