@@ -1,4 +1,15 @@
-"""One request in the event loop: the app, the background work that it starts, and the limits of time on both."""
+"""One request in the event loop: the app, the background work that it starts, and the limits of time on both.
+
+Theory of operation:
+
+    startup (once) ─▶ app ─▶ response complete ─▶ its tasks and threads ─▶ the handler returns, the platform freezes
+
+The app's coroutine is awaited to its end, however long that takes, since Starlette's background tasks run in it. What
+it has left behind (tasks, threads, work of executors) is waited for until `Background.patience()` is over; what is
+still running then is logged, and goes on at the next invocation, so references to it are kept in ``left_running``.
+With a ``deadline_margin``, the app runs in a task of its own, which is cancelled that long before the function's
+timeout; half of the margin is for the app to clean up in, half for returning the response.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,13 @@
-"""The instances of one function: started when needed, reused, and let go."""
+"""The instances of one function: started when needed, reused, and let go.
+
+Theory of operation: an instance is in one of three collections, which one lock guards.
+
+    (made) ─▶ _busy ◀─▶ _idle ─▶ _leaving ─▶ (ended)
+
+A request takes an idle instance, or makes one while there are fewer than ``limit``, or waits for ``_changed``. What it
+gives back is idle again, unless it has ended, or is ``_stale`` (renewed or asked to end meanwhile) and so leaves.
+Leaving takes a thread of its own, since a PreStop hook may take long. What an instance does by itself is in `life`.
+"""
 
 from __future__ import annotations
 
