@@ -27,7 +27,7 @@ class detached:  # noqa: N801 - it is called like a function
         self._outer: list[tuple[ContextVar[Any], Any]] = []
         if invocation._variable is not None:
             self._set_none(invocation._variable, invocation._UNSET)
-        tasks: Any = sys.modules.get(f"{__package__}.tasks")  # there is none where no ASGI app is served
+        tasks: Any = sys.modules.get(f"{__package__}.asgi.tasks")  # there is none where no ASGI app is served
         if tasks is not None:
             self._set_none(tasks.current_tasks, None)
 

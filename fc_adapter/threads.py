@@ -153,7 +153,7 @@ def _is_serving(frame: FrameType | None) -> bool:
     return False
 
 
-_SERVING = (f"{__package__}.handler", f"{__package__}.loop")
+_SERVING = (f"{__package__}.handler", f"{__package__}.asgi.loop")
 
 
 def _name_thread(thread: threading.Thread) -> Names:

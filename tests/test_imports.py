@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -132,3 +134,13 @@ def test_the_core_imports_only_the_standard_library_and_nothing_slow(path):
     # `typing` and `collections.abc` are for type checkers; the others inside functions, where they are needed.
     lazily = {"typing", "collections.abc", "urllib.parse", "time", "base64", "http", "email.utils", "pybase64"}
     assert imported - lazily <= {"__future__", "binascii", "collections", "json", "sys"}
+
+
+def test_modules_that_are_looked_up_by_name_exist():
+    found = [
+        (".".join(("fc_adapter", *path.parent.relative_to(PACKAGE).parts, name)), path.name)
+        for path in PACKAGE.rglob("*.py")
+        for name in re.findall(r'f"\{__package__\}\.([\w.]+)"', path.read_text("utf-8"))
+    ]
+    assert ("fc_adapter.asgi.tasks", "detach.py") in found
+    assert [each for each in found if importlib.util.find_spec(each[0]) is None] == []
