@@ -7,55 +7,39 @@ never run, which the Content-Security-Policy makes sure of.
 
 from __future__ import annotations
 
-import base64
-import hmac
 import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.resources import files
 from typing import Any
-from urllib.parse import urlsplit
 
-from werkzeug.exceptions import BadRequest, Conflict, Forbidden, HTTPException, NotFound, Unauthorized
+from werkzeug.exceptions import BadRequest, Conflict, HTTPException, NotFound, Unauthorized
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request as HTTPRequest
 from werkzeug.wrappers import Response as HTTPResponse
 
 from ..config.function import Function
-from ..contract.trigger import read_request
 from ..messages import Request
 from ..runner.context import new_request_id
 from ..runner.gateway import Gateway
+from ..runner.observer import Sent
 from ..runner.pool import Pool
 from .bodies import image_type
-from .describe import Describer, find_freeze, target
-from .history import Entry, History
-from .masking import environment_secrets, mask_bytes, unmask_bytes
+from .compose import compose, describe_form, repeat
+from .describe import Describer
+from .entry import Entry
+from .failure import Code, describe_failure
+from .guard import RESPONSE_HEADERS, Guard, check_origin, cookie_name, read_action
+from .history import History
+from .masking import environment_secrets, mask_bytes
 from .roster import Roster
-from .snippets import UnavailableError, build_curl, build_event_file, build_test, repeatable
+from .snippets import UnavailableError, build_curl, build_event_file, build_test
+from .timeline import find_freeze
 
 _STATIC = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-        "require-trusted-types-for 'script'; trusted-types 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
-_HOSTS = {"127.0.0.1", "localhost", "::1"}
 _PUBLIC = {"page", "static"}  # Files of this package: the page finds out itself that it may not ask for more.
-_NEEDS_TOKEN = (
-    "the inspector needs its token: open the address that fc-adapter serve has printed, which ends with ?token=..., "
-    "or send the header Authorization: Bearer and the token"
-)
-_OWN_HEADER = "X-Fc-Adapter-Inspector"  # Another origin's page cannot send it without being allowed to first.
 _REQUEST_BYTES = 48 * 1024 * 1024  # the largest body that the gateway takes, as Base64 in JSON
 _BATCH = 0.1  # seconds in which what happens is gathered, so that a page is told ten times a second at most,
 _BREATH = 0.002  # and these for each invocation it was told of, so that a stream of requests leaves room for them
@@ -76,6 +60,7 @@ _URLS = Map(
             ("GET", "/api/invocations/<request_id>/image/<station>", "image"),
             ("GET", "/api/invocations/<request_id>/<any(curl, test, event):kind>", "snippet"),
             ("POST", "/api/invocations/<request_id>/again", "again"),
+            ("POST", "/api/invocations/<request_id>/pin", "pin"),
             ("POST", "/api/instances/<instance_id>/end", "end"),
         )
     ]
@@ -100,13 +85,14 @@ class App:
         facts: dict[str, Any],
     ) -> None:
         self._function = function
+        self._code = Code(function)
         self._gateway = gateway
         self._pool = pool
         self._history = history
         self._roster = roster
         self._url = url
         self._custom_domain = custom_domain
-        self._token = token
+        self._guard = Guard(token)
         # A browser sends the page's cookie to the function, too: cookies are those of all ports of a host.
         self._describer = Describer(secrets=[*environment_secrets(environment), token], custom_domain=custom_domain)
         self._facts = facts
@@ -122,10 +108,10 @@ class App:
         request = HTTPRequest(environ)
         request.max_content_length = _REQUEST_BYTES
         try:
-            _check_origin(request)
+            check_origin(request)
             endpoint, arguments = _URLS.bind_to_environ(environ).match()
-            if endpoint not in _PUBLIC and not self._is_authorized(request):
-                raise Unauthorized(_NEEDS_TOKEN)
+            if endpoint not in _PUBLIC:
+                self._guard.check_token(request)
             response: Any = getattr(self, f"_serve_{endpoint}")(request, **arguments)
         except UnavailableError as error:
             response = _json({"error": str(error)}, status=409)
@@ -133,27 +119,17 @@ class App:
             response = _json({"error": error.description}, status=error.code)
             if isinstance(error, Unauthorized):
                 response.headers["WWW-Authenticate"] = "Bearer"
-        response.headers.extend(_HEADERS)
+        response.headers.extend(RESPONSE_HEADERS)
         return response(environ, start_response)
 
     # ---- the page ----
 
-    def _is_authorized(self, request: HTTPRequest) -> bool:
-        """Whether a request has the token: in the page's cookie, or in a script's Authorization."""
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() in ("bearer", "token") and self._is_token(token.strip()):
-            return True
-        return self._is_token(request.cookies.get(_cookie_name(request), ""))
-
-    def _is_token(self, text: str) -> bool:
-        return hmac.compare_digest(text.encode("utf-8", "surrogatepass"), self._token.encode("ascii"))
-
     def _serve_page(self, request: HTTPRequest) -> HTTPResponse:
         """The page. An address with the token sets the cookie, and leads to the one without it."""
         token = request.args.get("token")
-        if token is not None and self._is_token(token):
+        if token is not None and self._guard.is_token(token):
             response = HTTPResponse(status=303, headers={"Location": "/"})
-            response.set_cookie(_cookie_name(request), token, httponly=True, samesite="Strict")
+            response.set_cookie(cookie_name(request), token, httponly=True, samesite="Strict")
             return response
         page = self._serve_static(request, "index.html")
         page.status_code = 200 if token is None else 401
@@ -202,6 +178,9 @@ class App:
     def _serve_detail(self, request: HTTPRequest, request_id: str) -> HTTPResponse:
         entry = self._find(request_id)
         detail = self._describer.describe(entry, reveal=_reveals(request))
+        mask = self._describer.view(entry, reveal=_reveals(request)).mask
+        detail["problem"] = describe_failure(entry, self._code, mask)
+        detail["sendable"] = self._history.can_repeat(entry)
         exchange = entry.exchange
         if exchange is not None and exchange.reply is not None:
             instance = self._roster.find(exchange.reply.instance_id)
@@ -226,16 +205,8 @@ class App:
     # ---- actions ----
 
     def _serve_editable(self, request: HTTPRequest, request_id: str) -> HTTPResponse:
-        """A request to be edited. Its masked secrets are put back when it is sent, unless they have been edited."""
-        reveal = _reveals(request)
-        original = repeatable(self._describer.conceal(self._find(request_id), reveal=reveal))
-        try:
-            body = {"text": original.body.decode("utf-8")}
-        except UnicodeDecodeError:
-            body = {"base64": base64.b64encode(original.body).decode("ascii")}
-        headers = [[name, value] for name, value in original.headers if name.lower() != "content-length"]
-        fields = {"method": original.method, "target": target(original), "headers": headers, "body": body}
-        return _json({**fields, "reveal": reveal})
+        entry = self._find(request_id)
+        return _json(describe_form(entry, self._history, self._describer, reveal=_reveals(request)))
 
     def _serve_snippet(self, request: HTTPRequest, request_id: str, kind: str) -> HTTPResponse:
         entry = self._describer.conceal(self._find(request_id), reveal=_reveals(request))
@@ -260,61 +231,45 @@ class App:
         return response
 
     def _serve_again(self, request: HTTPRequest, request_id: str) -> HTTPResponse:
-        _read_action(request)
+        read_action(request)
         entry = self._find(request_id)
-        return self._send(repeatable(entry), entry.request_id)
+        return self._send(*repeat(entry, self._history), entry.request_id)
 
     def _serve_send(self, request: HTTPRequest) -> HTTPResponse:
-        fields = _read_action(request)
+        fields = read_action(request)
         original = self._history.find(str(fields.get("origin")))
         try:
-            composed = self._compose(fields, original)
+            composed, sent = compose(fields, original, self._history, self._describer)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise BadRequest(str(error)) from error
-        return self._send(composed, original.request_id if original is not None else "")
+        return self._send(composed, sent, original.request_id if original is not None else "")
 
-    def _compose(self, fields: dict[str, Any], original: Entry | None) -> Request:
-        """The request that the page's form describes; ``original`` is what was edited.
-
-        Raises ValueError, TypeError, KeyError or AttributeError for a form that describes none.
-        """
-        body = fields["body"]
-        data = base64.b64decode(body["base64"], validate=True) if "base64" in body else body["text"].encode("utf-8")
-        headers = [(str(name), str(value)) for name, value in fields["headers"]]
-        method, path = str(fields["method"]), str(fields["target"])
-        if not path.startswith(("/", "http://", "https://")):
-            raise ValueError(f"the target must begin with /, got {path[:40]!r}")
-        if original is not None:
-            view = self._describer.view(original, reveal=fields.get("reveal") is True)
-            request = original.request
-            masked = view.request(request)
-            originals: dict[tuple[str, str], list[tuple[str, str]]] = {}
-            for header, shown in zip(request.headers, masked.headers):
-                originals.setdefault(shown, []).append(header)
-            headers = [originals[header].pop(0) if originals.get(header) else header for header in headers]
-            path = unmask_bytes(path.encode("utf-8"), target(request).encode("ascii"), view.mask).decode("utf-8")
-            data = unmask_bytes(data, request.body, view.mask)
-            method = request.method if method == masked.method else method
-        return read_request(method, path, headers, data, scheme="http", client="127.0.0.1")
-
-    def _send(self, request: Request, origin: str) -> HTTPResponse:
+    def _send(self, request: Request, sent: Sent, origin: str) -> HTTPResponse:
         """Send a request through the gateway; tell its id once it is known, without waiting for its response."""
         request_id = new_request_id()
         self._history.expect(request_id, origin)
-        threading.Thread(target=self._gateway.handle, args=(request, request_id), daemon=True).start()
+        handle = partial(self._gateway.handle, request, request_id, sent=sent)
+        threading.Thread(target=handle, daemon=True).start()
         version = -1
         while self._history.find(request_id) is None:
             version = self._history.wait(version, _LOOK)
         return _json({"id": request_id}, status=202)
 
+    def _serve_pin(self, request: HTTPRequest, request_id: str) -> HTTPResponse:
+        """Keep an invocation; ``{"pinned": false}``: no longer."""
+        is_pinned = read_action(request).get("pinned") is not False
+        if not self._history.pin(self._find(request_id), is_pinned=is_pinned):
+            raise Conflict("pinned-enough")
+        return _json({})
+
     def _serve_clear(self, request: HTTPRequest) -> HTTPResponse:
-        _read_action(request)
+        read_action(request)
         self._history.clear()
         return _json({})
 
     def _serve_end(self, request: HTTPRequest, instance_id: str) -> HTTPResponse:
         """End an instance, once its request is done; ``{"now": true}``: at once."""
-        fields = _read_action(request)
+        fields = read_action(request)
         if not self._pool.end(instance_id, now=fields.get("now") is True):
             raise Conflict("gone")
         return _json({})
@@ -324,45 +279,6 @@ class App:
         if entry is None:
             raise NotFound("gone")
         return entry
-
-
-def _check_origin(request: HTTPRequest) -> None:
-    """Refuse who is not this page, or a person who asks for it by an address of this machine."""
-    host = request.headers.get("Host", "")
-    if _host_name(host) not in _HOSTS:
-        raise Forbidden(f"the inspector is served on this machine's own addresses only, not as {host[:80]!r}")
-    origin = request.headers.get("Origin")
-    if origin is not None and origin != f"http://{host}":
-        raise Forbidden("the inspector answers no other origin's pages")
-    site = request.headers.get("Sec-Fetch-Site", "same-origin")
-    is_visit = request.path == "/" and request.headers.get("Sec-Fetch-Mode") == "navigate"
-    if site not in ("same-origin", "none") and not is_visit:
-        raise Forbidden("the inspector answers no other origin's pages")
-
-
-def _host_name(host: str) -> str | None:
-    try:
-        return urlsplit(f"//{host}").hostname
-    except ValueError:
-        return None
-
-
-def _read_action(request: HTTPRequest) -> dict[str, Any]:
-    """What the page's own script wants to be done. Refuses what does not come from it, and what is no JSON object."""
-    if request.headers.get(_OWN_HEADER) != "1" or request.mimetype != "application/json":
-        raise Forbidden(f"actions need JSON and the header {_OWN_HEADER}: 1")
-    try:
-        fields = json.loads(request.get_data())
-    except (ValueError, RecursionError):
-        fields = None
-    if not isinstance(fields, dict):
-        raise BadRequest("actions need a JSON object")
-    return fields
-
-
-def _cookie_name(request: HTTPRequest) -> str:
-    """The name of the page's cookie: cookies know no ports, and several inspectors can run side by side."""
-    return f"fc-adapter-inspector-{urlsplit('//' + request.host).port or 80}"
 
 
 def _reveals(request: HTTPRequest) -> bool:

@@ -9,13 +9,12 @@ from typing import Any
 
 from ..contract.query import parse_query_string
 from ..contract.response import add_platform_headers
-from ..contract.trigger import ACCEPTED, is_async
+from ..contract.trigger import ACCEPTED
 from ..messages import Request, Response, get_header
-from ..runner.gateway import Exchange
-from ..runner.life import AnyInstance, Reply, State
+from ..runner.life import Reply
 from .bodies import describe_body
 from .changes import Change, Stations, find_changes, read_envelope
-from .history import Entry
+from .entry import Entry, join_target
 from .masking import (
     Masker,
     decode_base64,
@@ -25,71 +24,17 @@ from .masking import (
     mask_bytes,
     mask_header,
     mask_json,
+    unmask_bytes,
 )
+from .summary import is_accepted, shown_target, summarize
+from .timeline import describe_timeline
 
-_NO_INSTANCE = "-"  # what a reply names that came from none
-_TARGET = 300  # characters of a path in the list
 _LONGEST = 86400.0  # seconds of background work, the longest timeout that a function can have
 _SHOWN_BODY = 100  # characters of a body within an event or a result
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..messages import Pairs
-
-
-def _summarize(entry: Entry, mask: Masker) -> dict[str, Any]:
-    """One line of the list.
-
-    - ``status``: None while it runs. ``ms``: what the client waited, or the function when the client did not.
-    - ``failure``: ``"function"``, ``"refused"`` (by the gateway), ``"aborted"`` (by the runner), ``"status"`` (the
-      function answered with 5xx), or None.
-    """
-    exchange, request = entry.exchange, entry.request
-    summary: dict[str, Any] = {
-        "id": entry.request_id,
-        "number": entry.number,
-        "version": entry.version,
-        "at": round(entry.at * 1000),
-        "method": mask(request.method),
-        "target": mask(target(request))[:_TARGET],
-        "origin": entry.origin,
-        "async": is_async(request),
-        "lines": len(entry.lines) + entry.lost_lines,
-        "status": None,
-    }
-    if exchange is None:
-        return summary
-    reply = exchange.reply
-    failure = None
-    if reply is None:
-        failure = "refused"
-    elif reply.kind != "result":
-        failure = "function" if reply.kind == "error" else "aborted"
-    elif exchange.response.status >= 500:
-        failure = "status"
-    summary.update(
-        status=202 if _is_accepted(exchange) else exchange.response.status,
-        ms=round(exchange.seconds * 1000, 2),
-        instance=reply.instance_id if reply is not None and reply.instance_id != _NO_INSTANCE else None,
-        cold=_milliseconds(reply.start_seconds) if reply is not None else None,
-        init=_milliseconds(reply.init_seconds) if reply is not None else None,
-        failure=failure,
-    )
-    return summary
-
-
-def target(request: Request) -> str:
-    """The path with its query."""
-    return f"{request.raw_path}?{request.query_string}" if request.query_string else request.raw_path
-
-
-def _milliseconds(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds * 1000, 2)
-
-
-def _is_accepted(exchange: Exchange) -> bool:
-    """Whether the client got its 202 at once."""
-    return exchange.event is not None and is_async(exchange.request)
 
 
 class Describer:
@@ -102,7 +47,7 @@ class Describer:
 
     def summarize(self, entry: Entry) -> dict[str, Any]:
         """One line of the list."""
-        return _summarize(entry, self._mask_environment)
+        return summarize(entry, self._mask_environment)
 
     def describe(self, entry: Entry, *, reveal: bool) -> dict[str, Any]:
         """All of one invocation. ``reveal``: with the secrets that the client and the app sent."""
@@ -110,8 +55,9 @@ class Describer:
         stations = self.stations(entry)
         view = self.view(entry, reveal=reveal)
         description = {
-            **_summarize(entry, view.mask),
+            **summarize(entry, view.mask),
             "reveal": reveal,
+            "whole": entry.is_whole,
             "request": _describe_request(entry, view),
             "kept": {name: not entry.is_cut(name) for name in entry.sizes},
             "log": _describe_log(entry, view.mask),
@@ -123,7 +69,7 @@ class Describer:
         description.update(
             response=_describe_response(stations.response, entry, view),
             changes=[_describe_change(change, view) for change in find_changes(stations)],
-            timeline=_describe_timeline(entry, exchange, stations.app),
+            timeline=describe_timeline(entry, exchange, stations.app),
         )
         if exchange.event is not None:
             description["event"] = _describe_event(exchange.event, entry, view)
@@ -138,6 +84,7 @@ class Describer:
         view = self.view(entry, reveal=reveal)
         concealed = copy.copy(entry)
         concealed.request = view.request(entry.request)
+        concealed.target = shown_target(entry, view.mask)
         exchange = entry.exchange
         if exchange is None:
             return concealed
@@ -159,7 +106,7 @@ class Describer:
         if exchange is None:
             return None
         reply, response = exchange.reply, exchange.response
-        accepted = _is_accepted(exchange)
+        accepted = is_accepted(exchange)
         if accepted:
             response = add_platform_headers(
                 ACCEPTED,
@@ -226,7 +173,7 @@ class View:
 
     def request(self, request: Request) -> Request:
         """A request."""
-        path, _, query = self.mask(target(request)).partition("?")
+        path, _, query = self.mask(join_target(request)).partition("?")
         return request._replace(
             method=self.mask(request.method),
             raw_path=path,
@@ -234,6 +181,10 @@ class View:
             headers=tuple((self.mask(name), self.header(name, value)) for name, value in request.headers),
             body=mask_bytes(request.body, self.mask),
         )
+
+    def unmask(self, edited: bytes, original: bytes) -> bytes:
+        """What was shown of ``original`` and has been edited, with the secrets put back."""
+        return unmask_bytes(edited, original, self.mask)
 
     def body(self, data: bytes, size: int, headers: Pairs) -> dict[str, Any]:
         """A body that ``headers`` describe."""
@@ -380,50 +331,3 @@ def _describe_log(entry: Entry, mask: Masker) -> list[dict[str, Any]]:
         }
         for line in list(entry.lines)
     ]
-
-
-def _describe_timeline(entry: Entry, exchange: Exchange, app: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """What happened when, in milliseconds since the request came: ``name``, ``from``, ``to``.
-
-    ``frozen`` is before the request, ``wait`` is for a free instance, ``background`` is after the app's response.
-    """
-    reply = exchange.reply
-    if reply is None:
-        return []
-    spans: list[dict[str, Any]] = [
-        {"name": name, "from": _since(entry, began), "to": _since(entry, ended)} for name, began, ended in reply.spans
-    ]
-    background = app["background"] if app is not None else None
-    if background is not None and spans and background * 1000 > _NOTABLE:
-        handler = spans[-1]
-        middle = round(handler["to"] - background * 1000, 2)
-        spans.append({"name": "background", "from": middle, "to": handler["to"]})
-        handler["to"] = middle
-    return spans
-
-
-_NOTABLE = 1.0  # milliseconds
-
-
-def find_freeze(entry: Entry, entries: list[Entry], instance: AnyInstance | None) -> dict[str, Any] | None:
-    """How the instance stood still after ``entry``, as a span whose ``to`` is None while it lasts, or None.
-
-    ``entries`` are all that are kept, ``instance`` is that of ``entry``.
-    """
-    reply = entry.exchange.reply if entry.exchange is not None else None
-    if reply is None or not reply.spans:
-        return None
-    done = reply.spans[-1][2]
-    for later in entries:
-        other = later.exchange.reply if later.exchange is not None else None
-        if other is not None and other.instance_id == reply.instance_id:
-            for name, began, ended in other.spans:
-                if name == "frozen" and began >= done:
-                    return {"name": "freeze", "from": _since(entry, began), "to": _since(entry, ended)}
-    if instance is not None and instance.life.state is State.FROZEN and instance.life.frozen_at >= done:
-        return {"name": "freeze", "from": _since(entry, instance.life.frozen_at), "to": None}
-    return None
-
-
-def _since(entry: Entry, moment: float) -> float:
-    return round((moment - entry.began) * 1000, 2)

@@ -1,103 +1,34 @@
-"""The last invocations, in memory.
+"""The last invocations, in memory, with the large bodies of requests on disk.
 
 The request path puts references into an inbox, and that is all, unless a body is large: that is cut at once. Whoever
 wants to know, or the inbox's own bound, makes entries of them.
+
+When there are too many, good ones go first: of those that are kept, up to half may be failures, however long ago. What
+is pinned stays.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 import time
 from collections import OrderedDict, deque
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..messages import Request
 from ..runner.gateway import Exchange
+from ..runner.observer import Sent
+from .entry import KEPT, Begun, Entry, Line, cut, find_failure
+from .spool import Spool
 
-KEPT = 256 * 1024  # bytes of each body; a multiple of 4, for Base64
 _TOTAL = 64 * 1024 * 1024  # bytes of all that is kept
-_OVERHEAD = 4 * 1024  # bytes, roughly, of an entry without its bodies
 _LINE = 8 * 1024  # bytes of each line of the log
-_LOG = 256 * 1024  # bytes of the log of an invocation
-_LINES = 2000
 _EARLY_LINES = 500  # of an instance that has not been called yet
 _INSTANCES = 100  # whose logs are told apart
 _INBOX, _NEWS = 1000, 8  # limit of the inbox: `_INBOX` plus `_NEWS` for each kept entry
 _LARGE = 16 * 1024  # bytes of an exchange that does not wait
 
 _MARK = re.compile(rb"FC Invoke (Start|End) RequestId: (\S+)\r?\n")
-
-
-class Line(NamedTuple):
-    """A line of the log: ``phase`` is ``"start"`` (before the handler was called), ``"run"`` or ``"after"``.
-
-    ``time`` is that of its arrival, on ``time.perf_counter()``; ``size`` its length before it was cut.
-    """
-
-    phase: str
-    time: float
-    data: bytes
-    size: int
-
-
-class Entry:
-    """One invocation. ``exchange`` is None while it runs. Bodies longer than KEPT are cut.
-
-    - ``number``: counts all invocations; ``version``: when it last changed, in the history's own count.
-    - ``at``: when it came (seconds since 1970); ``began``: the same on ``time.perf_counter()``.
-    - ``origin``: the id of the invocation that it repeats, ``""`` for a request from the page, None for any other.
-    - ``sizes``: the true lengths of the bodies of ``"request"``, ``"event"``, ``"response"``, and of the ``"result"``.
-    - ``lines``: of the log; ``lost_lines``: how many there were before those.
-    - ``cost``: the memory that it takes, roughly, in bytes; ``counted``: what the history has counted of that.
-    - ``has_masked_response``: whether this is a copy with secrets masked in the response's body.
-    """
-
-    def __init__(self, number: int, news: _Begun, origin: str | None) -> None:
-        request, request_id, self.at, self.began = news
-        self.number = number
-        self.version = 0
-        self.request = request
-        self.request_id = request_id
-        self.origin = origin
-        self.exchange: Exchange | None = None
-        self.sizes: dict[str, int] = {"request": len(request.body)}
-        self.lines: deque[Line] = deque()
-        self.lost_lines = 0
-        self._log_bytes = 0
-        if len(request.body) > KEPT:
-            self.request = request._replace(body=request.body[:KEPT])
-        self.cost = _OVERHEAD + len(self.request.body)
-        self.counted = 0
-        self.has_masked_response = False
-
-    def is_cut(self, station: str) -> bool:
-        """Whether the body at ``station`` is not kept whole."""
-        return self.sizes.get(station, 0) > KEPT
-
-    def end(self, exchange: Exchange, sizes: dict[str, int]) -> None:
-        """Take what came of it, cut to what is kept."""
-        self.exchange = exchange._replace(request=self.request)
-        self.sizes.update(sizes)
-        self.cost += sum(min(size, KEPT) for size in sizes.values())
-
-    def log(self, line: Line) -> None:
-        """Take a line of the log, and let go of the first ones when there are too many."""
-        before = self._log_bytes
-        self.lines.append(line)
-        self._log_bytes += len(line.data)
-        while len(self.lines) > _LINES or self._log_bytes > _LOG:
-            self._log_bytes -= len(self.lines.popleft().data)
-            self.lost_lines += 1
-        self.cost += self._log_bytes - before
-
-
-class _Begun(NamedTuple):
-    request: Request
-    request_id: str
-    at: float
-    began: float
 
 
 class _Ended(NamedTuple):
@@ -117,12 +48,17 @@ class History:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._inbox: deque[_Begun | _Ended | _Logged] = deque()
+        self.spool = Spool()
+        self._inbox: deque[Begun | _Ended | _Logged] = deque()
         self._inbox_limit = _NEWS * limit + _INBOX
         self._changed = threading.Condition()
         self._listeners = 0
         self._entries: OrderedDict[str, Entry] = OrderedDict()
+        # Those that may go, oldest first: what is pinned is in neither.
+        self._good: OrderedDict[str, Entry] = OrderedDict()
+        self._failed: OrderedDict[str, Entry] = OrderedDict()
         self._logs: OrderedDict[str, _InstanceLog] = OrderedDict()
+        self._passed_over: set[str] = set()  # ids of requests in the inbox that are not kept
         self._origins: dict[str, str] = {}
         self._number = 0
         self._version = 0
@@ -130,9 +66,13 @@ class History:
 
     # ---- what the runner tells ----
 
-    def begin(self, request: Request, request_id: str) -> None:
+    def begin(self, request: Request, request_id: str, sent: Sent | None = None) -> None:
         """A request has come."""
-        self._put(_Begun(request, request_id, time.time(), time.perf_counter()))
+        at, began, size = time.time(), time.perf_counter(), len(request.body)
+        if size > KEPT:
+            self.spool.keep(request_id, request.body)
+            request = request._replace(body=request.body[:KEPT])
+        self._put(Begun(request, request_id, at, began, sent, size))
 
     def end(self, exchange: Exchange) -> None:
         """An exchange is over."""
@@ -140,7 +80,7 @@ class History:
         if exchange.reply is not None:
             size += len(exchange.reply.data)
         if size > _LARGE:
-            self._put(_Ended(*_cut(exchange)))
+            self._put(_Ended(*cut(exchange)))
             self.find(exchange.request_id)  # so that the inbox holds nothing large
         else:
             self._put(_Ended(exchange, None))
@@ -149,7 +89,7 @@ class History:
         """An instance has written a line. Which invocation it belongs to is told by the platform's own marks."""
         self._put(_Logged(instance_id, data[:_LINE], len(data), time.perf_counter()))
 
-    def _put(self, news: _Begun | _Ended | _Logged) -> None:
+    def _put(self, news: Begun | _Ended | _Logged) -> None:
         self._inbox.append(news)
         if self._listeners or len(self._inbox) > self._inbox_limit:
             with self._changed:
@@ -175,11 +115,30 @@ class History:
             self._settle()
             return list(self._entries.values())
 
+    def body(self, entry: Entry) -> bytes | None:
+        """The whole body of a request, or None where it is not kept."""
+        return self.spool.read(entry.request_id) if entry.is_cut("request") else entry.request.body
+
+    def can_repeat(self, entry: Entry) -> bool:
+        """Whether the request can be sent again."""
+        return entry.is_whole and (not entry.is_cut("request") or self.spool.has(entry.request_id))
+
+    def pin(self, entry: Entry, *, is_pinned: bool) -> bool:
+        """Keep an entry until it is unpinned. Returns False where half of what is kept is pinned already."""
+        with self._changed:
+            pinned = len(self._entries) - len(self._good) - len(self._failed)
+            if entry.request_id not in self._entries or (is_pinned and pinned >= max(1, self.limit // 2)):
+                return False
+            entry.is_pinned = is_pinned
+            self._touch(entry)
+            self._changed.notify_all()
+        return True
+
     def clear(self) -> None:
-        """Forget all that are over."""
+        """Forget all that are over and not pinned."""
         for entry in self.entries():
             with self._changed:
-                if entry.exchange is not None and entry.request_id in self._entries:
+                if entry.exchange is not None and not entry.is_pinned and entry.request_id in self._entries:
                     self._forget(entry)
         self.wake()
 
@@ -203,22 +162,26 @@ class History:
     # ---- what becomes of the news; all of this needs the lock ----
 
     def _settle(self) -> None:
-        """Make entries of what is in the inbox, passing over invocations that would have to go at once."""
+        """Make entries of what is in the inbox, passing over good invocations that would have to go at once."""
         news = [self._inbox.popleft() for _ in range(len(self._inbox))]
-        begun = [index for index, each in enumerate(news) if isinstance(each, _Begun)]
-        surplus = len(begun) - self.limit
-        if surplus > 0:
-            self._number += surplus
-            del news[: begun[surplus]]
+        surplus = sum(isinstance(each, Begun) for each in news) - self.limit
+        failed = _find_failed(news) if surplus > 0 else set()
         for each in news:
-            if isinstance(each, _Begun):
-                self._take_begin(each)
+            if isinstance(each, Begun):
+                surplus -= 1
+                if surplus >= 0 and each.request_id not in failed:
+                    self._number += 1
+                    self._passed_over.add(each.request_id)
+                    self.spool.forget(each.request_id)
+                else:
+                    self._take_begin(each)
             elif isinstance(each, _Ended):
                 self._take_end(each)
             else:
                 self._take_line(each)
+        self._passed_over.clear()
 
-    def _take_begin(self, news: _Begun) -> None:
+    def _take_begin(self, news: Begun) -> None:
         self._number += 1
         entry = Entry(self._number, news, self._origins.pop(news.request_id, None))
         self._entries[news.request_id] = entry
@@ -229,7 +192,7 @@ class History:
         if entry is None:
             return  # So many came meanwhile that it is kept no longer.
         if news.sizes is None:
-            entry.end(*_cut(news.exchange))
+            entry.end(*cut(news.exchange))
         else:
             entry.end(news.exchange, news.sizes)
         if news.exchange.reply is not None:
@@ -241,9 +204,9 @@ class History:
         mark = _MARK.fullmatch(line.data) if line.data.startswith(b"FC Invoke ") else None
         log = self._instance_log(news.instance_id)
         if mark is not None and mark[1] == b"Start":
-            entry = self._entries.get(mark[2].decode("ascii", "replace"))
-            if entry is not None:
-                log.begin(entry)
+            request_id = mark[2].decode("ascii", "replace")
+            if request_id in self._entries or request_id in self._passed_over:  # otherwise the function printed it
+                log.begin(self._entries.get(request_id))
         log.add(line)
         if mark is not None and mark[1] == b"End":
             log.end(mark[2].decode("ascii", "replace"))
@@ -256,12 +219,36 @@ class History:
         entry.version = self._version
         self._cost += entry.cost - entry.counted
         entry.counted = entry.cost
+        self._sort(entry)
         while len(self._entries) > self.limit or (self._cost > _TOTAL and len(self._entries) > 1):
-            self._forget(next(iter(self._entries.values())))
+            victim = self._find_victim(entry)
+            if victim is None:
+                break
+            self._forget(victim)
+
+    def _sort(self, entry: Entry) -> None:
+        """Put an entry among those that may go, if it may."""
+        right = None if entry.is_pinned else self._failed if entry.failure else self._good
+        for entries in (self._good, self._failed):
+            if entries is right:
+                entries.setdefault(entry.request_id, entry)
+            else:
+                entries.pop(entry.request_id, None)
+
+    def _find_victim(self, newest: Entry) -> Entry | None:
+        """Which one goes: the oldest good one, unless half of all are failures; not the one that has just changed."""
+        good, failed = (
+            next((each for each in entries.values() if each is not newest), None)
+            for entries in (self._good, self._failed)
+        )
+        return failed or good if len(self._failed) > self.limit // 2 else good or failed
 
     def _forget(self, entry: Entry) -> None:
         del self._entries[entry.request_id]
+        self._good.pop(entry.request_id, None)
+        self._failed.pop(entry.request_id, None)
         self._cost -= entry.counted
+        self.spool.forget(entry.request_id)
 
     def _instance_log(self, instance_id: str) -> _InstanceLog:
         log = self._logs.get(instance_id)
@@ -274,23 +261,26 @@ class History:
     def _take_early_lines(self, instance_id: str, entry: Entry) -> None:
         """What an instance wrote that never came to call its handler belongs to the request it was started for."""
         log = self._logs.get(instance_id)
-        if log is not None and log.entry is None:
+        if log is not None and log.is_new:
             log.begin(entry)
             log.phase = "after"
 
 
 class _InstanceLog:
-    """The log of one instance: whose line the next one is."""
+    """The log of one instance: whose line the next one is. ``entry`` is None where nobody's is kept."""
 
     def __init__(self) -> None:
         self.entry: Entry | None = None
+        self.is_new = True
         self.phase = "start"
         self._early: deque[Line] = deque(maxlen=_EARLY_LINES)
 
-    def begin(self, entry: Entry) -> None:
+    def begin(self, entry: Entry | None) -> None:
         self.entry, self.phase = entry, "run"
-        for line in self._early:
-            entry.log(line)
+        self.is_new = False
+        if entry is not None:
+            for line in self._early:
+                entry.log(line)
         self._early.clear()
 
     def end(self, request_id: str) -> None:
@@ -298,45 +288,13 @@ class _InstanceLog:
             self.phase = "after"
 
     def add(self, line: Line) -> None:
-        if self.entry is None:
+        if self.is_new:
             self._early.append(line)
-        else:
+        elif self.entry is not None:
             self.entry.log(line._replace(phase=self.phase))
 
 
-def _cut(exchange: Exchange) -> tuple[Exchange, dict[str, int]]:
-    """``exchange`` with its bodies cut to what is kept, and their true lengths."""
-    response, event, reply = exchange.response, exchange.event, exchange.reply
-    sizes = {"response": len(response.body)}
-    if len(response.body) > KEPT:
-        response = response._replace(body=response.body[:KEPT])
-    if event is not None:
-        body = event["body"]
-        sizes["event"] = len(body)
-        if len(body) > KEPT:
-            event = {**event, "body": body[:KEPT]}
-    if reply is not None:
-        sizes["result"] = len(reply.data)
-        if len(reply.data) > KEPT:
-            reply = reply._replace(data=_cut_result(reply.data))
-    return exchange._replace(response=response, event=event, reply=reply), sizes
-
-
-def _cut_result(data: bytes) -> bytes:
-    """A result with a shorter body, and otherwise whole if it is an envelope that is otherwise short."""
-    try:
-        envelope: Any = json.loads(data)
-    except (ValueError, RecursionError):
-        return data[:KEPT]
-    if not isinstance(envelope, dict) or "statusCode" not in envelope:
-        return data[:KEPT]
-    body = envelope.get("body")
-    try:
-        if body is not None:
-            text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
-            envelope["body"] = text[:KEPT]
-        kept = json.dumps(envelope).encode("ascii")
-    except RecursionError:  # pragma: no cover - on some Pythons reading the JSON comes to its limit before
-        return data[:KEPT]
-    # A text of 256 Ki characters can take six times as many bytes as escapes.
-    return kept if len(kept) <= 7 * KEPT else data[:KEPT]
+def _find_failed(news: list[Begun | _Ended | _Logged]) -> set[str]:
+    """The ids of the exchanges among ``news`` that failed."""
+    exchanges = [each.exchange for each in news if isinstance(each, _Ended)]
+    return {exchange.request_id for exchange in exchanges if find_failure(exchange)}

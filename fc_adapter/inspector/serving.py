@@ -11,7 +11,7 @@ from ..messages import Request
 from ..runner.gateway import Exchange
 from ..runner.instance import CAN_FREEZE
 from ..runner.life import AnyInstance
-from ..runner.observer import Observer
+from ..runner.observer import Observer, Sent
 from ..runner.platform import LocalPlatform
 from ..runner.server import HTTPServer, QuietRequestHandler
 from .app import App
@@ -37,9 +37,9 @@ class Inspector(Observer):
         self._app: App | None = None
         self._server: HTTPServer | None = None
 
-    def began(self, request: Request, request_id: str) -> None:
+    def began(self, request: Request, request_id: str, sent: Sent | None = None) -> None:
         """A request has come."""
-        self._history.begin(request, request_id)
+        self._history.begin(request, request_id, sent)
 
     def ended(self, exchange: Exchange) -> None:
         """A request has its response."""

@@ -16,8 +16,8 @@ from ..config.function import Function
 from ..config.target import Target
 from ..contract.rules import RESERVED_REQUEST_HEADERS, canonical_name
 from ..messages import Request, get_header
-from .describe import read_error, target
-from .history import Entry
+from .describe import read_error
+from .entry import Entry
 from .masking import MASK
 
 _ARGUMENT = 64 * 1024  # bytes of a body that a command line may hold; Linux takes 128 KB for each argument
@@ -36,7 +36,7 @@ class UnavailableError(Exception):
 def build_curl(entry: Entry, url: str) -> str:
     """The request as a curl command for a POSIX shell, sent to ``url`` (the runner's). It sends the same bytes."""
     request = _whole_request(entry)
-    path = target(request)
+    path = entry.path
     words = ["curl", "-sS", "-i"]
     if request.method == "HEAD":
         words.append("-I")
@@ -116,12 +116,11 @@ def build_test(entry: Entry, function: Function, *, handler_kind: str, url: str,
         raise UnavailableError("refused")
     imports = {"from fc_adapter.testing import Client"}
     setup, client = _test_client(function, handler_kind, custom_domain, imports)
-    call = _test_call(request, url, imports)
+    call = _test_call(entry, url, imports)
     checks = _test_checks(entry, call, imports)
     if exchange.reply is not None and exchange.reply.kind == "aborted":
         raise UnavailableError("aborted")
-    path = target(request)
-    title = _docstring(f"{request.method} {path}")
+    title = _docstring(f"{request.method} {entry.path}")
     body = "\n".join([f'"""{title}"""', f"client = {client}", *checks])
     parts = [
         _import_lines(imports, function),
@@ -157,10 +156,11 @@ def _test_client(
     return setup, f"Client({name}{options})"
 
 
-def _test_call(request: Request, url: str, imports: set[str]) -> str:
+def _test_call(entry: Entry, url: str, imports: set[str]) -> str:
     """The call that sends the request."""
+    request = entry.request
     host = get_header(request.headers, "host")
-    arguments = [repr(target(request)), f"method={request.method!r}", f"base_url={_base_url(request, host, url)!r}"]
+    arguments = [repr(entry.path), f"method={request.method!r}", f"base_url={_base_url(request, host, url)!r}"]
     headers = _test_headers(request)
     if headers:
         lines = "".join([f"        ({name!r}, {value!r}),\n" for name, value in headers])
@@ -274,13 +274,8 @@ def _import_lines(imports: set[str], function: Function) -> str:
 
 def _whole_request(entry: Entry) -> Request:
     """The request, if it can be sent once more."""
-    if "-" in (entry.request.method, entry.request.raw_path):
+    if not entry.is_whole:
         raise UnavailableError("malformed")
     if entry.is_cut("request"):
         raise UnavailableError("cut")
     return entry.request
-
-
-def repeatable(entry: Entry) -> Request:
-    """The request to send again. Raises UnavailableError where it is not kept whole, or was none."""
-    return _whole_request(entry)

@@ -15,11 +15,15 @@ from ..messages import Request, Response
 from ..terminal import warn
 from .context import new_request_id
 from .life import Reply
-from .observer import Observer
+from .observer import Observer, Sent
 from .pool import Pool
 
-_SHOWN = 200  # characters of a path that nobody has checked
+_SHOWN = 8192  # characters of a target that nobody has checked
 _REASON = 500  # characters of a reason, which may be an app's own
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..messages import Pairs
 
 
 class Exchange(NamedTuple):
@@ -58,15 +62,21 @@ class Gateway:
         self._observer = observer
 
     def handle(
-        self, request: Request, request_id: str | None = None, *, is_wanted: Callable[[], bool] = lambda: True
+        self,
+        request: Request,
+        request_id: str | None = None,
+        *,
+        is_wanted: Callable[[], bool] = lambda: True,
+        sent: Sent | None = None,
     ) -> Response:
         """The response to ``request``, which the client gets as it is. Its id is a new one unless it is given.
 
-        ``is_wanted()`` tells whether the client is still there, should the request have to wait for an instance.
+        ``is_wanted()`` tells whether the client is still there, should the request have to wait for an instance;
+        ``sent`` is for the observer.
         """
         began = time.perf_counter()
         request_id = request_id or new_request_id()
-        self._observer.began(request, request_id)
+        self._observer.began(request, request_id, sent)
         refusal = self._trigger.refuse(request)
         if refusal is not None:
             return self._answer(request, request_id, refusal, began)
@@ -75,12 +85,15 @@ class Gateway:
             return self._trigger.finish(ACCEPTED, request_id)
         return self._serve(request, request_id, began, is_wanted)
 
-    def refuse(self, reason: str, method: str, path: str, client: str) -> Response:
-        """The response to what is no request at all; ``method`` and ``path`` are ``""`` where they are not known."""
-        request = Request(method or "-", path[:_SHOWN] or "-", "", (), b"", "http", "1.1", client, ("", 0))
+    def refuse(
+        self, reason: str, method: str = "", target: str = "", client: str = "", headers: Pairs = ()
+    ) -> Response:
+        """The response to what is not a request; ``method`` and ``target`` are ``""`` where they are not known."""
+        path, _, query = target[:_SHOWN].partition("?") if method else ("", "", "")
+        request = Request(method or "-", path or "-", query, headers, b"", "http", "1.1", client, ("", 0))
         response = platform_error(400, "InvalidArgument", reason)
         request_id = new_request_id()
-        self._observer.began(request, request_id)
+        self._observer.began(request, request_id, Sent(target[:_SHOWN] or "-", is_whole=False))
         return self._answer(request, request_id, response, time.perf_counter())
 
     def run_event(

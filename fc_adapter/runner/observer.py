@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from ..messages import Request
 
@@ -10,6 +11,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .gateway import Exchange
     from .life import AnyInstance
+
+
+class Sent(NamedTuple):
+    """What the client sent that a Request does not tell.
+
+    - ``target``: of the request line, percent-encoded ASCII but otherwise as it came.
+    - ``is_whole``: whether the Request is all of it; False where the server refused it without having read it.
+    """
+
+    target: str
+    is_whole: bool = True
 
 
 class Observer:
@@ -20,8 +32,8 @@ class Observer:
 
     wants_app_responses = False
 
-    def began(self, request: Request, request_id: str) -> None:
-        """A request has come."""
+    def began(self, request: Request, request_id: str, sent: Sent | None = None) -> None:
+        """A request has come. ``sent`` is None where no more is known of it."""
 
     def ended(self, exchange: Exchange) -> None:
         """A request has its response."""
@@ -40,10 +52,10 @@ class Observers(Observer):
         self._observers = tuple(observers)
         self.wants_app_responses = any(each.wants_app_responses for each in self._observers)
 
-    def began(self, request: Request, request_id: str) -> None:
+    def began(self, request: Request, request_id: str, sent: Sent | None = None) -> None:
         """A request has come."""
         for each in self._observers:
-            each.began(request, request_id)
+            each.began(request, request_id, sent)
 
     def ended(self, exchange: Exchange) -> None:
         """A request has its response."""

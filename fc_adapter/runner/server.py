@@ -18,6 +18,11 @@ from ..contract.rules import LIMITS, decode_as_gateway
 from ..contract.trigger import read_request
 from ..messages import Request, Response
 from .gateway import Gateway
+from .observer import Sent
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..messages import Pairs
 
 _LINGER = 2.0  # seconds to read on after an early answer
 _PATIENCE = 0.3  # seconds that connections have, twice, when the server ends
@@ -140,10 +145,12 @@ class _RequestHandler(QuietRequestHandler):
 
     protocol_version = "HTTP/1.1"
     raw_requestline: bytes
+    _header_lines: list[bytes]
 
     def handle_one_request(self) -> None:
         """Serve one request, or tell a client that speaks TLS, which may never send the end of a line."""
         self.command, self.path = "", ""
+        self.raw_requestline, self._header_lines = b"", []
         try:
             is_tls = self.rfile.peek(1)[:2] == _TLS_HANDSHAKE  # type: ignore[attr-defined]
         except socket.timeout:
@@ -161,15 +168,15 @@ class _RequestHandler(QuietRequestHandler):
         stream = self.rfile
         self.command, self.path, self.request_version = "", "", "HTTP/1.1"
         self.close_connection = True
+        line = self.raw_requestline
+        # curl sends text in a query as it is. http.server would take UTF-8 for latin-1, and \xa0 for a space.
+        self.raw_requestline = re.sub(rb"[\x80-\xff]", lambda byte: b"%%%02X" % byte[0][0], line)
         try:
-            lines = _read_head(stream, self.raw_requestline)
+            _read_head(stream, line, self._header_lines)
         except _BadRequestError as error:
             self._refuse(str(error))
             return False
-        self._header_lines = lines[:-1]
-        # curl sends text in a query as it is. http.server would take UTF-8 for latin-1, and \xa0 for a space.
-        self.raw_requestline = re.sub(rb"[\x80-\xff]", lambda byte: b"%%%02X" % byte[0][0], self.raw_requestline)
-        self.rfile = io.BytesIO(b"".join(lines))
+        self.rfile = io.BytesIO(b"".join([*self._header_lines, b"\r\n"]))
         try:
             is_request = super().parse_request()
         finally:
@@ -189,7 +196,8 @@ class _RequestHandler(QuietRequestHandler):
             self._refuse(str(error))
         else:
             gateway: Gateway = self.server.app  # type: ignore[assignment]
-            self._write(gateway.handle(request, is_wanted=self._is_client_there))
+            sent = Sent(self.raw_requestline.split()[1].decode("ascii"))
+            self._write(gateway.handle(request, is_wanted=self._is_client_there, sent=sent))
 
     def handle_expect_100(self) -> bool:
         """Ask the client for its body, unless the request is refused without it."""
@@ -207,16 +215,11 @@ class _RequestHandler(QuietRequestHandler):
     def _read(self) -> Request:
         length = self._check_head()
         body = _read_chunked(self.rfile) if length is None else _read_exactly(self.rfile, length)
-        headers = [
-            (match[1].decode("ascii"), decode_as_gateway(match[2].strip(b" \t")))
-            for match in map(_HEADER_LINE.fullmatch, self._header_lines)
-            if match
-        ]
         try:
             return read_request(
                 self.command,
                 self.raw_requestline.split()[1].decode("ascii"),  # self.path has lost a slash of "//"
-                headers,
+                _read_headers(self._header_lines),
                 body,
                 scheme="http",
                 http_version=self.request_version.partition("/")[2],
@@ -282,8 +285,11 @@ class _RequestHandler(QuietRequestHandler):
         """Answer what is no request, and read on for a while: a client that still sends must get to the answer."""
         self.close_connection = True
         gateway: Gateway = self.server.app  # type: ignore[assignment]
-        path = self.path.partition("?")[0].encode("ascii", "backslashreplace").decode("ascii")  # safe for a terminal
-        self._write(gateway.refuse(reason, self.command, path, self.client_address[0]))
+        match = _REQUEST_LINE.fullmatch(self.raw_requestline)
+        method = self.raw_requestline.split()[0].decode("ascii") if match else ""
+        target = (match[1] if match else self.raw_requestline.rstrip(b"\r\n")).decode("ascii", "backslashreplace")
+        headers = _read_headers(self._header_lines)
+        self._write(gateway.refuse(reason, method, target, self.client_address[0], headers))
         with contextlib.suppress(OSError):
             self.connection.shutdown(socket.SHUT_WR)
             self.connection.settimeout(_LINGER)
@@ -313,26 +319,36 @@ def _check_host(what: str, host: str) -> None:
         raise _BadRequestError(f"{what} must be a name or address, and a port up to 65535 if any, got {host[:40]!r}")
 
 
-def _read_head(stream: Any, request_line: bytes) -> list[bytes]:
-    """The lines of the headers and the empty one after them."""
+def _read_head(stream: Any, request_line: bytes, lines: list[bytes]) -> None:
+    """Read the lines of the headers into ``lines``, and the empty one after them."""
     if request_line == _HTTP2_PREFACE:
         raise _BadRequestError(
             "the client speaks HTTP/2 from the start, and this server HTTP/1.1: call it with HTTP/1.1"
         )
     if not _REQUEST_LINE.fullmatch(request_line):
         raise _BadRequestError("the request line is malformed")
-    lines = []
     total = 0
     while True:
         line = stream.readline(_HEAD_BYTES)
-        lines.append(line)
         total += len(line)
         if line == b"\r\n":
-            return lines
+            return
         if total >= _HEAD_BYTES:
             raise _BadRequestError(f"request headers: the limit is {LIMITS['request_headers']} bytes")
         if not _HEADER_LINE.fullmatch(line):
             raise _BadRequestError("a line of the request's headers is malformed")
+        lines.append(line)
+
+
+def _read_headers(lines: list[bytes]) -> Pairs:
+    """Lines of headers that ``_read_head`` has read, as pairs of text."""
+    return tuple(
+        [
+            (match[1].decode("ascii"), decode_as_gateway(match[2].strip(b" \t")))
+            for match in map(_HEADER_LINE.fullmatch, lines)
+            if match
+        ]
+    )
 
 
 def _read_exactly(stream: Any, length: int) -> bytes:

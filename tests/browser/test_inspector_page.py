@@ -255,7 +255,9 @@ def test_traceback_of_a_function_error(open_page, server):
     page = visit(open_page, server.get("/raise"))
     error = page.locator(".error")
     assert "ValueError: broken on purpose" in error.locator("h3").text_content()
-    assert 'raise ValueError(request["body"].decode()' in error.locator("pre").text_content()
+    assert error.locator(".own-line").text_content().startswith("Raised at index.py:")
+    assert 'raise ValueError(request["body"].decode()' in error.locator(".own-line pre").text_content()
+    assert error.bounding_box()["y"] < page.locator(".timeline").bounding_box()["y"]
     assert marks(page, "response")[0] == ["502", "hidden"]
 
 

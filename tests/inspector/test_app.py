@@ -50,6 +50,7 @@ ADDRESSES = [
     ("GET", "/api/invocations/{0}/image/request"),
     ("GET", "/api/invocations/{0}/curl"),
     ("POST", "/api/invocations/{0}/again"),
+    ("POST", "/api/invocations/{0}/pin"),
     ("POST", "/api/instances/in-process/end"),
 ]
 
@@ -510,9 +511,9 @@ def test_answer_waits_until_what_was_sent_is_known(subject, client, monkeypatch)
     looked = threading.Event()
     handle, wait = subject.platform.gateway.handle, subject.history.wait
 
-    def handle_late(*arguments):
+    def handle_late(*arguments, **options):
         assert looked.wait(PATIENCE)
-        handle(*arguments)
+        handle(*arguments, **options)
 
     monkeypatch.setattr(subject.platform.gateway, "handle", handle_late)
     monkeypatch.setattr(subject.history, "wait", lambda *arguments: looked.set() or wait(*arguments))
@@ -520,8 +521,36 @@ def test_answer_waits_until_what_was_sent_is_known(subject, client, monkeypatch)
     assert replayed(subject, act(client, "/api/requests", fields)).request.raw_path == "/late"
 
 
+def test_pin(subject, client):
+    entry = subject.send()
+    path = f"/api/invocations/{entry.request_id}"
+    assert act(client, f"{path}/pin").json == {}
+    assert client.get(path).json["pinned"] is True
+    assert act(client, f"{path}/pin", {"pinned": False}).json == {}
+    assert client.get(path).json["pinned"] is False
+    for _ in range(100):
+        subject.history.pin(subject.send(), is_pinned=True)
+    assert act(client, f"{path}/pin").json == {"error": "pinned-enough"}
+
+
+def test_send_again_what_is_large(subject, client):
+    body = bytes(range(256)) * (KEPT // 256) + b"end"
+    entry = subject.send("POST", "/", [], body)
+    path = f"/api/invocations/{entry.request_id}"
+    assert client.get(path).json["sendable"] is True
+    again = replayed(subject, act(client, f"{path}/again"))
+    assert subject.history.body(again) == body
+    form = client.get(f"{path}/request").json
+    assert form["body"] == {"kept": len(body)}
+    edited = replayed(subject, act(client, "/api/requests", {**form, "target": "/b", "origin": entry.request_id}))
+    assert (edited.target, subject.history.body(edited)) == ("/b", body)
+    assert act(client, "/api/requests", {**form, "origin": None}).json == {"error": "cut"}
+
+
 def test_send_again_what_is_not_whole(subject, client):
     entry = subject.send("POST", "/", [], b"x" * (KEPT + 1))
+    subject.history.spool.forget(entry.request_id)
+    assert client.get(f"/api/invocations/{entry.request_id}").json["sendable"] is False
     answer = act(client, f"/api/invocations/{entry.request_id}/again")
     assert (answer.status_code, answer.json) == (409, {"error": "cut"})
     assert act(client, "/api/invocations/none/again").status_code == 404

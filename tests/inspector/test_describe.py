@@ -19,8 +19,7 @@ from hypothesis import strategies as st
 import fc_adapter
 from fc_adapter.contract.trigger import read_request
 from fc_adapter.inspector.bodies import describe_body, image_type
-from fc_adapter.inspector.describe import find_freeze
-from fc_adapter.inspector.history import KEPT, Entry
+from fc_adapter.inspector.entry import KEPT, Begun, Entry
 from fc_adapter.inspector.masking import (
     MASK,
     Masker,
@@ -32,6 +31,7 @@ from fc_adapter.inspector.masking import (
     mask_json,
     unmask_bytes,
 )
+from fc_adapter.inspector.timeline import find_freeze
 from fc_adapter.messages import Response
 from fc_adapter.runner.gateway import Exchange
 from fc_adapter.runner.life import Life, Reply, State
@@ -517,7 +517,7 @@ def test_lines_of_the_log():
 def make_entry(*spans, request_id="a", instance="c-1", report=None, seconds=1.0):
     """An entry whose spans are in seconds since its beginning."""
     request = read_request("GET", "/")
-    entry = Entry(1, (request, request_id, time.time(), time.perf_counter()), None)
+    entry = Entry(1, Begun(request, request_id, time.time(), time.perf_counter(), None, len(request.body)), None)
     moments = tuple((name, entry.began + began, entry.began + ended) for name, began, ended in spans)
     reply = Reply("result", b"{}", instance, spans=moments, report=report)
     entry.end(Exchange(request, request_id, Response(200, (), b""), seconds, None, reply), {"result": 2})
@@ -564,7 +564,7 @@ def test_standing_still_afterwards():
     offset = round((later.began - entry.began) * 1000, 2)
     other = make_entry(("frozen", 0.6, 3), instance="c-2")
     before = make_entry(("frozen", -1, 0), ("handler", 0, 0.5))
-    running = Entry(1, (read_request("GET", "/"), "r", 0.0, 0.0), None)
+    running = Entry(1, Begun(read_request("GET", "/"), "r", 0.0, 0.0, None, 0), None)
     freeze = find_freeze(entry, [running, before, other, entry, later], None)
     assert freeze["name"] == "freeze"
     assert freeze["from"] == pytest.approx(600 + offset, abs=0.1)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 
 import pytest
 
 from fc_adapter.contract.trigger import read_request
+from fc_adapter.inspector import entry as entry_module
 from fc_adapter.inspector import history as history_module
+from fc_adapter.inspector import spool as spool_module
 from fc_adapter.inspector.history import KEPT, History
+from fc_adapter.inspector.spool import Spool
 from fc_adapter.messages import Response
 from fc_adapter.runner.gateway import Exchange
 from fc_adapter.runner.life import Reply
@@ -230,14 +234,14 @@ def test_lines_of_an_instance_whose_invocation_is_kept_no_longer():
 
 
 def test_long_lines_and_logs_are_cut(monkeypatch):
-    monkeypatch.setattr(history_module, "_LINES", 10)
+    monkeypatch.setattr(entry_module, "_LINES", 10)
     history = History(9)
     history.begin(read_request("GET", "/"), "a")
     entry = history.find("a")
     log(history, "FC Invoke Start RequestId: a", "x" * 10_000, *map(str, range(9)))
     assert (len(entry.lines), entry.lost_lines) == (10, 1)
     assert (len(entry.lines[0].data), entry.lines[0].size) == (8192, 10_001)
-    monkeypatch.setattr(history_module, "_LOG", 8192)
+    monkeypatch.setattr(entry_module, "_LOG", 8192)
     log(history, "9")
     assert [line.data for line in entry.lines] == [f"{number}\n".encode() for number in range(10)]
     assert entry.lost_lines == 2
@@ -250,3 +254,119 @@ def test_logs_of_the_latest_instances_are_told_apart(monkeypatch):
     for number in range(4):
         log(history, "loading", instance=f"c-{number}")
     assert list(history._logs) == ["c-2", "c-3"]
+
+
+def fail(history, request_id):
+    return run(history, request_id, kind="error", data=b'{"errorMessage": "no"}')
+
+
+def ids(history):
+    return [entry.request_id for entry in history.entries()]
+
+
+def test_failures_are_kept_longer_up_to_half_of_all():
+    history = History(4)
+    fail(history, "f1")
+    fail(history, "f2")
+    for number in range(9):
+        run(history, f"r{number}")
+    assert ids(history) == ["f1", "f2", "r7", "r8"]
+    fail(history, "f3")
+    assert ids(history) == ["f1", "f2", "r8", "f3"]
+    run(history, "r9")
+    assert ids(history) == ["f2", "r8", "f3", "r9"]
+
+
+def test_failures_are_kept_where_nobody_has_asked_meanwhile():
+    history = History(3)
+    for number in range(9):
+        exchange = make_exchange(f"r{number}", kind="error" if number == 2 else "result")
+        history.begin(exchange.request, exchange.request_id)
+        log(history, f"FC Invoke Start RequestId: r{number}", f"line {number}", f"FC Invoke End RequestId: r{number}")
+        history.end(exchange)
+    assert ids(history) == ["r2", "r7", "r8"]
+    assert [entry.number for entry in history.entries()] == [3, 8, 9]
+    assert [text for _, text in logged(history.find("r2"))][1:2] == ["line 2"]
+    assert not any("line 3" in text for _, text in logged(history.find("r2")))
+
+
+def test_all_may_be_failures():
+    history = History(2)
+    for number in range(4):
+        fail(history, f"f{number}")
+    assert ids(history) == ["f2", "f3"]
+
+
+def test_what_is_pinned_stays():
+    history = History(4)
+    first = run(history, "a")
+    version = history.wait(-1, 0)
+    assert history.pin(first, is_pinned=True)
+    assert history.wait(version, 0) > version
+    assert history.pin(run(history, "b"), is_pinned=True)
+    assert not history.pin(run(history, "c"), is_pinned=True)
+    for number in range(5):
+        run(history, f"r{number}")
+    assert ids(history) == ["a", "b", "r3", "r4"]
+    history.clear()
+    assert ids(history) == ["a", "b"]
+    assert history.pin(first, is_pinned=False)
+    history.clear()
+    assert ids(history) == ["b"]
+    assert not history.pin(first, is_pinned=True)
+
+
+def test_what_is_pinned_stays_however_large(monkeypatch):
+    monkeypatch.setattr(history_module, "_TOTAL", 1000)
+    history = History(4)
+    history.pin(run(history, "a", response=b"x" * KEPT), is_pinned=True)
+    run(history, "b", response=b"x" * KEPT)
+    assert ids(history) == ["a", "b"]
+
+
+def test_large_bodies_are_on_disk_as_long_as_their_entry():
+    history = History(2)
+    large = b"y" * (KEPT + 1)
+    entry = run(history, "a", body=large)
+    assert (history.body(entry), entry.sizes["request"], len(entry.request.body)) == (large, KEPT + 1, KEPT)
+    assert history.body(run(history, "b", body=b"small")) == b"small"
+    for request_id in ("c", "d"):
+        run(history, request_id)
+    assert history.body(entry) is None
+
+
+def test_large_bodies_of_what_is_passed_over_are_not_kept():
+    history = History(1)
+    for request_id in ("a", "b"):
+        history.begin(make_exchange(request_id, body=b"y" * (KEPT + 1)).request, request_id)
+    assert [history.can_repeat(entry) for entry in history.entries()] == [True]
+    assert not history.spool.has("a")
+
+
+def test_spool_is_bounded(monkeypatch):
+    spool = Spool(total=10)
+    spool.keep("large", b"x" * 11)
+    for name in ("a", "b", "c"):
+        spool.keep(name, name.encode() * 4)
+    assert [spool.read(name) for name in ("large", "a", "b", "c")] == [None, None, b"bbbb", b"cccc"]
+    spool.forget("b")
+    spool.forget("b")
+    assert not spool.has("b")
+    monkeypatch.setattr(spool_module, "_FILES", 1)
+    spool.keep("d", b"d")
+    assert (spool.has("c"), spool.read("d"), spool.read("d")) == (False, b"d", b"d")
+
+
+@pytest.mark.parametrize("name", ["TemporaryFile", "write"])
+def test_disk_that_takes_nothing(monkeypatch, name):
+    class Full(io.BytesIO):
+        def write(self, data):
+            raise OSError("No space left on device")
+
+    def refuse():
+        raise PermissionError
+
+    monkeypatch.setattr(spool_module.tempfile, "TemporaryFile", refuse if name == "TemporaryFile" else Full)
+    spool = Spool()
+    spool.keep("a", b"a")
+    assert not spool.has("a")

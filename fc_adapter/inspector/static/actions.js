@@ -1,6 +1,7 @@
 /** What can be done with an invocation: send it again, change it, take it along. */
 
 import { byId, make, replace } from "./dom.js";
+import { size } from "./format.js";
 import { text, textOr } from "./i18n.js";
 import { act, ask, Refusal } from "./live.js";
 
@@ -21,10 +22,11 @@ export class Actions {
   buttons(detail) {
     const path = `invocations/${encodeURIComponent(detail.id)}`;
     const reveal = detail.reveal ? "?reveal=1" : "";
-    const { whole, event, test } = findObstacles(detail);
+    const { repeat, whole, event, test } = findObstacles(detail);
     return [
-      button("sendAgain", whole, () => this.send(`${path}/again`)),
-      button("editAndSend", whole, () => this.edit(path, detail)),
+      button("sendAgain", repeat, () => this.send(`${path}/again`)),
+      button("editAndSend", repeat, () => this.edit(path, detail)),
+      button(detail.pinned ? "unpin" : "pin", "", () => attempt(() => act(`${path}/pin`, { pinned: !detail.pinned }))),
       button("copyCurl", whole, () => copyFrom(`${path}/curl${reveal}`)),
       button("copyTest", test, () => copyFrom(`${path}/test${reveal}`)),
       button("copyEvent", event, () => copyFrom(`${path}/event${reveal}`)),
@@ -75,13 +77,18 @@ export class Actions {
     headers.value = request.headers.map(([name, value]) => `${name}: ${value}`).join("\n");
     const body = make("textarea", { ...area, id: "compose-body" });
     const isBase64 = "base64" in request.body;
-    body.value = isBase64 ? request.body.base64 : request.body.text;
+    const isKept = "kept" in request.body;
+    body.value = request.body.base64 ?? request.body.text ?? "";
     const kind = make(
       "select",
       { id: "compose-kind" },
       make("option", { value: "text" }, text("bodyText")),
       make("option", { value: "base64", selected: isBase64 }, text("bodyBase64")),
+      isKept && make("option", { value: "kept", selected: true }, text("bodyKept", { size: size(request.body.kept) })),
     );
+    const showKind = () => (body.disabled = kind.value === "kept");
+    kind.addEventListener("change", showKind);
+    showKind();
     const problem = make("p.problem", { role: "alert" });
     const form = make(
       "form.compose",
@@ -106,7 +113,7 @@ export class Actions {
         method: method.value.trim(),
         target: target.value.trim(),
         headers: parseHeaders(headers.value),
-        body: kind.value === "base64" ? { base64: body.value.replace(/\s+/g, "") } : { text: body.value },
+        body: readBody(kind.value, body.value),
         origin,
         reveal: request.reveal,
       };
@@ -127,12 +134,17 @@ export class Actions {
 /** Why the request cannot be sent, the event not be had, and no test be made: `""` where they can. */
 function findObstacles(detail) {
   const isRunning = detail.status === null;
-  const isMalformed = detail.method === "-" || detail.request.path === "-";
-  const whole = isMalformed ? "malformed" : detail.kept.request ? "" : "cut";
+  const whole = detail.whole ? (detail.kept.request ? "" : "cut") : "malformed";
+  const repeat = detail.sendable ? "" : whole;
   const aborted = detail.failure === "aborted" ? "aborted" : "";
-  if (detail.event) return { whole, event: detail.kept.event ? "" : "cut", test: whole || aborted };
-  if (isRunning) return { whole, event: "running", test: "running" };
-  return { whole, event: "no-event", test: whole || (detail.status === 400 ? "" : "refused") };
+  if (detail.event) return { repeat, whole, event: detail.kept.event ? "" : "cut", test: whole || aborted };
+  if (isRunning) return { repeat, whole, event: "running", test: "running" };
+  return { repeat, whole, event: "no-event", test: whole || (detail.status === 400 ? "" : "refused") };
+}
+
+function readBody(kind, value) {
+  if (kind === "kept") return { kept: true };
+  return kind === "base64" ? { base64: value.replace(/\s+/g, "") } : { text: value };
 }
 
 function field(label, control) {

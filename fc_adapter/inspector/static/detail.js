@@ -1,12 +1,13 @@
 /** One invocation: its head with the actions, then all that is known of it. */
 
 import { Actions } from "./actions.js";
+import { renderBanner } from "./banner.js";
 import { byId, focusedPart, focusPart, make, replace } from "./dom.js";
 import { duration, fullTime, timeOfDay } from "./format.js";
 import { text } from "./i18n.js";
 import { renderTags, status } from "./list.js";
 import { ask, Refusal } from "./live.js";
-import { renderError, renderLog } from "./log.js";
+import { renderLog } from "./log.js";
 import { renderStations } from "./stations.js";
 import { renderTimeline } from "./timeline.js";
 
@@ -100,7 +101,7 @@ export class Detail {
     const { log, lost, lines, version, timeline, ...rest } = detail;
     const parts = {
       head: [rest, () => this.head(detail)],
-      error: [rest.result, () => renderError(detail)],
+      banner: [[rest.problem, rest.changes], () => renderBanner(detail)],
       timeline: [[timeline, rest.ms], () => renderTimeline(detail)],
       stations: [rest, () => renderStations(detail)],
       log: [[log, lost], () => renderLog(detail)],

@@ -128,7 +128,7 @@ export class List {
       if (method && each.method !== method) return false;
       if (!hasStatus(each)) return false;
       if (!words.length) return true;
-      const searched = `${each.method} ${each.target} ${each.status} ${each.instance} ${each.id}`.toLowerCase();
+      const searched = `${each.method} ${each.target} ${each.decoded ?? ""} ${each.status} ${each.instance} ${each.id}`.toLowerCase();
       return words.every((word) => searched.includes(word));
     };
   }
@@ -246,6 +246,7 @@ export class List {
 /** What is special about an invocation, in a word or two each. */
 export function renderTags(each) {
   const tags = [];
+  if (each.pinned) tags.push(["plain", text("pinned")]);
   if (typeof each.cold === "number") tags.push(["cold", text("coldFor", { time: duration(each.cold) })]);
   if (typeof each.init === "number") tags.push(["cold", text("initFor", { time: duration(each.init) })]);
   if (each.failure === "function") tags.push(["bad", text("functionError")]);
@@ -263,7 +264,7 @@ function describeRow(each) {
       "span.row-main",
       {},
       make("span.row-method", {}, each.method),
-      make("span.row-target", { title: each.target }, each.target),
+      make("span.row-target", { title: each.target }, each.decoded ?? each.target),
       status(each.status),
       make("span.row-ms", {}, each.status === null ? text("running") : duration(each.ms)),
     ),

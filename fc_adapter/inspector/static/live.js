@@ -8,7 +8,9 @@
  * @property {number} version rises with each change
  * @property {number} at milliseconds since 1970
  * @property {string} method
- * @property {string} target path with query
+ * @property {string} target path with query, as the client wrote it
+ * @property {string|null} decoded the same for people, where it differs
+ * @property {boolean} pinned
  * @property {string|null} origin which invocation it repeats; `""`: it was sent from this page
  * @property {boolean} async
  * @property {number} lines of its log

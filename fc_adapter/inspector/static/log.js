@@ -1,7 +1,7 @@
-/** The log of one invocation, and the traceback of a function that failed. */
+/** The log of one invocation. */
 
 import { make } from "./dom.js";
-import { number, size } from "./format.js";
+import { duration, size } from "./format.js";
 import { text } from "./i18n.js";
 
 const LEVEL = /\[(DEBUG|INFO|WARNING|ERROR|CRITICAL)\]/;
@@ -38,22 +38,7 @@ function renderLine(line) {
   return make(
     `div.log-line.l-${kind}`,
     {},
-    make("span.log-ms", {}, `${line.ms < 0 ? "−" : "+"}${number(Math.abs(line.ms))} ms`),
+    make("span.log-ms", {}, `${line.ms < 0 ? "−" : "+"}${duration(Math.abs(line.ms))}`),
     make("span.log-text", {}, line.text, lost),
-  );
-}
-
-/** What went wrong, when the function failed. */
-export function renderError(detail) {
-  if (detail.failure !== "function" || !detail.result) return null;
-  const { errorType, errorMessage } = detail.result.document;
-  const traceback = make("pre.text.traceback", { tabindex: 0 }, detail.result.traceback);
-  // What matters is at its end: where the error came from.
-  requestAnimationFrame(() => (traceback.scrollTop = traceback.scrollHeight));
-  return make(
-    "section.error",
-    { "aria-labelledby": "error-title" },
-    make("h3", { id: "error-title" }, errorType ? `${errorType}: ` : "", errorMessage),
-    detail.result.traceback && make("details", { open: true }, make("summary", {}, text("traceback")), traceback),
   );
 }
