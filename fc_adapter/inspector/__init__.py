@@ -2,9 +2,11 @@
 
 Imported only when serving with it.
 
-- ``history``: the last invocations, filled by the gateway; ``roster``: the instances.
-- ``changes``: what the contract changed on the way; ``bodies``, ``masking``, ``describe``: all of it as JSON.
-- ``snippets``: an invocation as a curl command, a test, an event.
-- ``app``: the page and its API, as a WSGI application; ``serving``: on a port of its own.
+- ``history``: the last invocations, filled by the gateway, each an ``entry``; ``spool``: their large bodies on disk;
+  ``roster``: the instances.
+- ``changes``: what the contract changed on the way; ``failure``: what went wrong; ``bodies``, ``masking``,
+  ``timeline``, ``summary``, ``describe``: all of it as JSON.
+- ``compose``: requests that the page sends; ``snippets``: an invocation as a curl command, a test, an event.
+- ``app``: the page and its API, as a WSGI application; ``guard``: for whom; ``serving``: on a port of its own.
 - ``static/``: the page, which is HTML, CSS and JavaScript modules as they are.
 """
