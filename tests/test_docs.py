@@ -275,6 +275,21 @@ def test_troubleshooting_knows_what_wrap_refuses(module, name):
     assert not [text for text in texts if text not in known]
 
 
+# What people type into a search.
+SYMPTOMS = {
+    "troubleshooting.md": "'FCContext' object is not callable|ImportModuleError|502|times out|downloads|cookies|"
+    "garbled|CORS|WeChat|Alipay|corrupted|413|disappear|Event loop is closed|request id",
+    "zh-CN/troubleshooting.md": "'FCContext' object is not callable|ImportModuleError|502|超时|下载|Cookie|乱码|跨域|"
+    "微信|支付宝|损坏|413|丢失|Event loop is closed|请求 ID|Function timed out after",
+}
+
+
+@pytest.mark.parametrize("name", SYMPTOMS)
+def test_symptoms_have_headings(name):
+    headings = "\n".join(section.title for section in page_of_docs(name).sections)
+    assert not [symptom for symptom in SYMPTOMS[name].split("|") if symptom not in headings]
+
+
 @pytest.mark.parametrize("name", ["runner.md", "zh-CN/runner.md"])
 @pytest.mark.parametrize("command", ["serve", "replay", "invoke", "event"])
 def test_runner_names_every_option(command, name, capsys):
