@@ -23,6 +23,7 @@ from .context import new_request_id
 from .frames import Frame, read_frame, write_frame
 from .life import Life, Reply, Span, State
 from .processes import Descendants, newest_process, read_memory, read_share, read_stat
+from .stacks import DUMP, TELL
 
 CAN_FREEZE = hasattr(signal, "SIGSTOP")
 
@@ -48,6 +49,8 @@ main()
 _ROUNDS = 500  # how often it is looked whether all processes of an instance stand still
 _INTERVAL = 0.05  # seconds between two looks at an instance that is busy
 _PATIENCE = 1.0  # seconds that a process has for its exit
+_TELLING = 0.2  # seconds that it has to tell where it stands, in either way
+_TIMED_OUT = "Function timed out after"
 
 Log = Callable[[str, bytes], None]
 
@@ -235,15 +238,35 @@ class Instance:
                 if message is None:
                     return frame
         self.life.end_reason = self.life.end_reason or message
+        stacks = self._find_stacks(token) if message.startswith(_TIMED_OUT) else ""
         self.kill()
-        return Frame("error", {}, json.dumps({"errorMessage": message}).encode("ascii"))
+        fields = {"traceback": f"{message}\n{stacks}"} if stacks else {}
+        return Frame("error", fields, json.dumps({"errorMessage": message}).encode("ascii"))
+
+    def _find_stacks(self, token: str) -> str:
+        """Sentences on where the threads and tasks of the worker stand; ``""`` when it is gone."""
+        if self._worker is None:  # pragma: no cover - Linux has keepers
+            return ""
+        self._send(TELL, [self._worker])
+        end = time.monotonic() + _TELLING
+        while True:
+            try:
+                frame = self._frames.get(timeout=max(0.0, end - time.monotonic()))
+            except queue.Empty:
+                self._send(DUMP, [self._worker])
+                time.sleep(_TELLING)
+                return "It did not answer where it stood; if it was in C code, its log says so, after 'Current thread'"
+            if frame is None:
+                return ""
+            if frame.kind == "stacks" and frame.fields.get("token") == token:
+                return "It stood here:\n" + frame.payload.decode("utf-8", "replace")
 
     def _excess(self, end: float = float("inf"), timeout: float | None = None) -> str | None:
         """Which of its limits the function has exceeded."""
         if self.peak_bytes() > self._function.memory * 1024 * 1024:
             return f"Function has run out of memory: it is configured with {self._function.memory} MB"
         if time.monotonic() >= end:
-            return f"Function timed out after {timeout:g} seconds"
+            return f"{_TIMED_OUT} {timeout:g} seconds"
         return None
 
     def _exit_status(self) -> str:

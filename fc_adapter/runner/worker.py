@@ -12,6 +12,7 @@ import pickle
 import sys
 from typing import Any, BinaryIO, TextIO
 
+from . import stacks
 from .frames import Frame, read_frame, write_frame
 from .runtime import Runtime, dump_error, format_traceback
 
@@ -29,6 +30,13 @@ def main() -> None:
     pid = os.getpid()
     runtime = Runtime(pickle.loads(first.payload), tap=first.fields["tap"], noted=first.fields["noted"])
     runtime.start_logging(log)
+    running: list[str] = []  # the token of the request that the function is at
+
+    def tell_stacks(text: str) -> None:
+        for token in running:
+            write_frame(replies, "stacks", text.encode("utf-8", "backslashreplace"), token=token)
+
+    stacks.install(tell_stacks, log)
     try:
         runtime.load()
     except Exception as error:
@@ -40,12 +48,15 @@ def main() -> None:
         frame = read_frame(requests)
         if frame is None:
             return
+        running.append(frame.fields["token"])
         try:
             result = _serve(runtime, frame, log)
         except Exception as error:
+            running.clear()
             _leave_if_forked(pid)
             _write_error(replies, error, frame)
         else:
+            running.clear()
             _leave_if_forked(pid)
             write_frame(replies, "result", result, report=runtime.report(), token=frame.fields["token"])
 
