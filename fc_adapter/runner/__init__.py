@@ -5,7 +5,7 @@
 - ``platform``: all of it together; ``server``: HTTP; ``gateway``: what the trigger does to a request and a response.
 - ``pool``, ``instance``, ``in_process``: the instances; ``life``: their states, and what may follow what.
 - ``worker``, ``runtime``, ``load``, ``context``, ``tap``: what is inside of one; ``frames``: what goes between the two;
-  ``keeper``, ``processes``: what a function has started.
+  ``keeper``, ``processes``: what a function has started; ``stacks``: where it stood when its time was over.
 - ``observer``: whoever watches; ``console``: the terminal; ``record``, ``watch``: exchanges in files, reloading.
 """
 

@@ -17,10 +17,12 @@ def find_parser(command):
     return commands.choices[command]
 
 
+@pytest.mark.parametrize("page", ["docs/runner.md", "docs/zh-CN/runner.md"])
 @pytest.mark.parametrize("command", ["serve", "replay", "invoke", "event"])
-def test_every_option_is_documented(command):
-    text = (ROOT / "docs" / "runner.md").read_text(encoding="utf-8")
-    tables = text.partition("\n## All options\n")[2].partition("\n## ")[0]
+def test_every_option_is_documented(command, page):
+    tables = re.split("\n## (?:All options|全部选项)\n", (ROOT / page).read_text(encoding="utf-8"))[1].partition(
+        "\n## "
+    )[0]
     documented = set(re.findall(r"(?<![\w-])--?[a-zA-Z][a-z-]*", tables))
     options = {text for action in find_parser(command)._actions for text in action.option_strings}
     assert options - documented == {"-h", "--help"}
