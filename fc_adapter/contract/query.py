@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .fields import check_pair
-from .rules import decode_as_gateway
+from .rules import QUERY_VALUES, decode_as_gateway
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ def read_query(parameters: Event, split: SplitQuery = ()) -> str:
     """
     if not parameters:
         return ""
+    if QUERY_VALUES == "raw":
+        return "&".join([f"{quote_query(name)}={quote_query(value)}" for name, value in _split(parameters, split)])
     if not split:
         try:
             text = "&".join(map("=".join, parameters.items()))
@@ -34,6 +36,11 @@ def read_query(parameters: Event, split: SplitQuery = ()) -> str:
             if len(special) == 2 * len(parameters) - 1:  # the separators, and nothing that needs an escape
                 return text.replace(" ", "%20")
             return build_query_string(parameters.items())
+    return build_query_string(_split(parameters, split))
+
+
+def _split(parameters: Event, split: SplitQuery) -> list[tuple[str, str]]:
+    """The names and values of ``parameters``. Raises EventError for what is no text."""
     pairs = []
     for name, value in parameters.items():
         check_pair("queryParameters", name, value)
@@ -41,7 +48,7 @@ def read_query(parameters: Event, split: SplitQuery = ()) -> str:
             pairs += [(name, part) for part in value.split(",")]
         else:
             pairs.append((name, value))
-    return build_query_string(pairs)
+    return pairs
 
 
 def build_query_string(pairs: Iterable[tuple[str, str]]) -> str:
@@ -51,14 +58,21 @@ def build_query_string(pairs: Iterable[tuple[str, str]]) -> str:
 
 def parse_query_string(query_string: str) -> Pairs:
     """The decoded names and values of a query string: the inverse of ``build_query_string``, for any client's."""
-    from urllib.parse import parse_qsl, quote
+    from urllib.parse import parse_qsl
 
-    if not query_string.isascii():
-        query_string = quote(query_string.encode("utf-8", "surrogateescape"), safe="".join(map(chr, range(33, 127))))
-    pairs = parse_qsl(query_string, keep_blank_values=True, encoding="latin-1")
+    pairs = parse_qsl(quote_query(query_string), keep_blank_values=True, encoding="latin-1")
     return tuple(
         (decode_as_gateway(name.encode("latin-1")), decode_as_gateway(value.encode("latin-1"))) for name, value in pairs
     )
+
+
+def quote_query(query_string: str) -> str:
+    """A client's query string as it would be on the wire: what is no printable ASCII, or a space, is escaped."""
+    from urllib.parse import quote
+
+    if query_string.isascii() and query_string.isprintable() and " " not in query_string:
+        return query_string
+    return quote(query_string.encode("utf-8", "surrogateescape"), safe="".join(map(chr, range(33, 127))))
 
 
 # The characters that RFC 3986 section 3.4 allows in a query, without those that form parsers treat as separators.

@@ -97,18 +97,15 @@ def parse_event(event: object, *, split_query: SplitQuery = ()) -> Request:
 def parse_loaded(event: Event, *, split_query: SplitQuery = ()) -> Request:
     """``parse_event`` for an event that ``load_event`` has returned."""
     # Nearly every event has all of its fields, and ASCII in them: then one look is enough for all.
-    usual = None
     try:
         context, headers, parameters = event["requestContext"], event["headers"], event["queryParameters"]
         http = context["http"]
         texts = http["method"], event["rawPath"], http["protocol"], http["sourceIp"], context["domainName"]
         text = "".join([*texts, *headers.values()])
-        if text.isascii() and not has_breaks(text) and texts[0] in _USUAL_METHODS and texts[1] != "":
-            usual = texts, headers, parameters
+        is_usual = text.isascii() and not has_breaks(text) and texts[0] in _USUAL_METHODS and texts[1] != ""
     except (AttributeError, KeyError, TypeError):
-        pass
-    if usual is not None:
-        texts, headers, parameters = usual
+        is_usual = False
+    if is_usual:
         if type(parameters) is not dict:
             parameters = get_mapping(event, "queryParameters")
         body = _parse_body(event)

@@ -20,6 +20,7 @@ from ..errors import AppError
 from ..memo import remember
 from ..messages import Response, group_values
 from .rules import (
+    COOKIES,
     DEFAULT_CONTENT_TYPE,
     HOP_BY_HOP_HEADERS,
     RESERVED_PREFIX,
@@ -35,6 +36,7 @@ from .rules import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from typing import Any
 
     from ..types import HTTPResult
 
@@ -72,6 +74,8 @@ def build_result(response: Response, *, method: str = "GET", text_types: Collect
             spelling[key] = name = "Content-Type" if key == "content-type" else name
             headers[name] = value
 
+    if cookies > 1 and COOKIES == "list":
+        _list_cookies(headers)
     if repeats is not None:
         for name, values in group_values(repeats).items():
             headers[name] = ", ".join([headers[name], *values])
@@ -134,6 +138,12 @@ def _cookie_name(index: int) -> str:
     return "".join(letters)
 
 
+def _list_cookies(headers: dict[str, Any]) -> None:
+    """Put all cookies of ``headers`` under one name, as a list: for a platform that takes lists (``rules.COOKIES``)."""
+    names = [name for name in headers if name.lower() == "set-cookie"]
+    headers["Set-Cookie"] = [headers.pop(name) for name in names]
+
+
 # ---- the platform's side ---------------------------------------------------------------------------------------------
 
 
@@ -149,11 +159,12 @@ def dump_result(result: object) -> bytes:
     return json.dumps(result).encode("ascii")
 
 
-def parse_result(result: object, *, custom_domain: bool = False) -> Response:
+def parse_result(result: object, *, custom_domain: bool = False, lists: bool = False) -> Response:
     """The response that the platform makes of what a handler returned.
 
     ``result`` is anything ``dump_result`` takes, or the bytes that it gave. With ``custom_domain`` a
-    Content-Disposition of the application counts; on the default domain the platform ignores it.
+    Content-Disposition of the application counts; on the default domain the platform ignores it. With ``lists`` a
+    header's value may be a list of strings, a header each.
 
     An envelope that the platform cannot use (``statusCode`` no number, a header that is no string) becomes its
     502 ``BadResponse``. Raises what ``dump_result`` raises.
@@ -173,7 +184,8 @@ def parse_result(result: object, *, custom_domain: bool = False) -> Response:
     raw_headers = envelope.get("headers")
     if raw_headers is None:
         raw_headers = {}
-    if not isinstance(raw_headers, dict) or not all(isinstance(value, str) for value in raw_headers.values()):
+    pairs = _header_pairs(raw_headers, lists)
+    if pairs is None:
         return platform_error(502, "BadResponse", "headers must be an object whose values are strings")
     is_base64 = envelope.get("isBase64Encoded")
     if not (is_base64 is None or isinstance(is_base64, bool) or is_base64 in ("true", "false")):
@@ -181,7 +193,7 @@ def parse_result(result: object, *, custom_domain: bool = False) -> Response:
 
     headers = []
     has_type = False
-    for name, value in raw_headers.items():
+    for name, value in pairs:
         key = name.lower()
         if key.startswith(RESERVED_PREFIX):
             continue
@@ -196,6 +208,19 @@ def parse_result(result: object, *, custom_domain: bool = False) -> Response:
         headers.append(("Content-Type", DEFAULT_CONTENT_TYPE))
     body = b"" if has_no_body(status) else _result_body(envelope.get("body"), is_base64 in (True, "true"))
     return Response(status, tuple(headers), body)
+
+
+def _header_pairs(headers: object, lists: bool) -> list[tuple[str, str]] | None:
+    """The headers of an envelope, or None when they are no object of strings (or, with ``lists``, of lists of such)."""
+    if not isinstance(headers, dict):
+        return None
+    pairs = []
+    for name, value in headers.items():
+        for each in value if lists and isinstance(value, list) else [value]:
+            if not isinstance(each, str):
+                return None
+            pairs.append((name, each))
+    return pairs
 
 
 def _result_body(body: object, is_base64: bool) -> bytes:

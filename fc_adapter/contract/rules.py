@@ -50,6 +50,18 @@ RESERVED_PREFIX = "x-fc-"
 # Documented: what the platform claims for a result that names no type.
 DEFAULT_CONTENT_TYPE = "application/json"
 
+# ---- what may turn out otherwise: `fc-adapter probe` asks; docs/contract.md says what each answer would change -------
+
+# Unknown: how several cookies reach the client. "cases": each Set-Cookie in a letter case of its own. "list": one
+# Set-Cookie with a list as its value, for a platform that keeps one of the former and takes the latter.
+COOKIES = "cases"
+
+# Seen: the values of a query are decoded, so that a comma may be the client's or one that joins. "raw": they are as the
+# client has sent them, for a platform that leaves them so; then `split_query` splits at joining commas alone.
+QUERY_VALUES = "decoded"
+
+# ----------------------------------------------------------------------------------------------------------------------
+
 # RFC 9110 section 5.6.2: what the names of headers and methods are made of.
 _TOKEN_CHARACTERS = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 from ..errors import EventError
 from ..messages import Request, Response, get_header
+from .facts import DEFAULT_FACTS, Facts
 from .fields import check_pair
 from .headers import normalize_headers
-from .query import build_query_string, parse_query_string
+from .query import quote_query
 from .request import build_event, server_address, wire_path
 from .response import add_platform_headers, parse_result, platform_error
 from .rules import ACCOUNT_ID, LIMITS, METHODS, has_breaks, is_token
@@ -32,6 +33,7 @@ class Trigger(NamedTuple):
     - ``methods``: those that it allows.
     - ``custom_domain``: whether requests come over a custom domain, where the platform adds no
       ``Content-Disposition: attachment`` and leaves the function's own alone.
+    - ``facts``: how the platform behaves where nobody has written it down.
 
     A request goes through ``refuse``, ``build_event``, the function, ``respond`` and ``finish``. When it ``is_async``,
     the client gets ``ACCEPTED`` instead of what ``respond`` makes of the result.
@@ -39,6 +41,7 @@ class Trigger(NamedTuple):
 
     methods: tuple[str, ...] = METHODS
     custom_domain: bool = False
+    facts: Facts = DEFAULT_FACTS
 
     def refuse(self, request: Request) -> Response | None:
         """The platform's 400 or 403 for a request that it does not pass on, or None."""
@@ -57,11 +60,14 @@ class Trigger(NamedTuple):
     def build_event(self, request: Request, request_id: str) -> dict[str, Any]:
         """The event of a request that arrives now."""
         epoch_ms = time.time_ns() // 1_000_000
-        return build_event(request, account_id=ACCOUNT_ID, request_id=request_id, epoch_ms=epoch_ms)
+        event = build_event(request, account_id=ACCOUNT_ID, request_id=request_id, epoch_ms=epoch_ms)
+        return self.facts.change_event(event, request)
 
     def respond(self, result: object) -> Response:
         """The response that the platform makes of a function's result, which is anything ``parse_result`` takes."""
-        response = parse_result(result, custom_domain=self.custom_domain)
+        lists = self.facts.header_lists == "each"
+        response = parse_result(result, custom_domain=self.custom_domain, lists=lists)
+        response = self.facts.change_response(response, custom_domain=self.custom_domain)
         size, limit = _size(response.headers), LIMITS["response_headers"]
         if size > limit:
             return platform_error(502, "BadResponse", f"response headers: {size} bytes, the limit is {limit}")
@@ -115,7 +121,7 @@ def read_request(
     return Request(
         method,
         wire_path(raw_path, encoded=True),
-        build_query_string(parse_query_string(query_string)),
+        quote_query(query_string),
         kept,
         body,
         scheme,

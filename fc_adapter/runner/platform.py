@@ -9,6 +9,7 @@ from typing import Any
 
 from ..config.function import Function
 from ..config.target import parse_target
+from ..contract.facts import DEFAULT_FACTS, Facts
 from ..contract.trigger import Trigger
 from .gateway import Exchange, Gateway
 from .in_process import LocalInstance
@@ -27,6 +28,7 @@ class LocalPlatform:
     - ``freeze``: whether an instance stands still between requests; without effect where the system cannot.
     - ``in_process``: run the function in this process, so that debuggers work; then there is one instance.
     - ``custom_domain``: answer as on a custom domain rather than the default one.
+    - ``facts``: how the platform behaves where nobody has written it down.
     - ``idle_seconds``: how long an instance is kept without work.
     - ``observer``: is told of each request, exchange, instance, and of what the function logs and prints.
 
@@ -45,6 +47,7 @@ class LocalPlatform:
         freeze: bool = True,
         in_process: bool = False,
         custom_domain: bool = False,
+        facts: Facts = DEFAULT_FACTS,
         idle_seconds: float = 300.0,
         observer: Observer | None = None,
     ) -> None:
@@ -62,7 +65,7 @@ class LocalPlatform:
             return instance
 
         self.pool = Pool(make, limit=1 if in_process else instances, idle_seconds=idle_seconds)
-        trigger = Trigger(function.methods, custom_domain)
+        trigger = Trigger(function.methods, custom_domain, facts)
         self.gateway = Gateway(self.pool, trigger, told)
         try:
             self._server = HTTPServer(host, port, self.gateway)

@@ -6,7 +6,13 @@ import json
 
 import pytest
 
+from fc_adapter.contract import query
+from fc_adapter.contract import response as response_module
+from fc_adapter.contract.facts import Facts
+from fc_adapter.contract.request import parse_event
+from fc_adapter.contract.response import build_result
 from fc_adapter.contract.trigger import Trigger, read_request
+from fc_adapter.messages import Response, get_header
 
 MEGABYTE = 1024 * 1024
 
@@ -65,3 +71,69 @@ def test_sizes_of_responses():
 def test_statuses_that_are_not_final(status):
     response = Trigger().respond(result(status))
     assert (response.status, json.loads(response.body)["errorMessage"]) == (502, f"status {status} is not a final one")
+
+
+# ---- what may turn out otherwise -------------------------------------------------------------------------------------
+
+
+def test_a_platform_that_keeps_one_cookie_and_takes_lists():
+    cookies = {"Set-Cookie": "a=1", "Set-CookiE": "b=2"}
+    trigger = Trigger(facts=Facts(several_cookies="one", header_lists="each"))
+    assert cookies_of(Trigger().respond(result(**cookies))) == ["a=1", "b=2"]
+    assert cookies_of(trigger.respond(result(**cookies))) == ["b=2"]
+    assert cookies_of(trigger.respond(result(**{"Set-Cookie": ["a=1", "b=2"]}))) == ["a=1", "b=2"]
+    for headers in ({"A": ["1", 2]}, {"A": 1}):
+        assert trigger.respond(result(**headers)).status == 502
+    assert Trigger().respond(result(A=["1"])).status == 502
+
+
+def cookies_of(response):
+    return [value for name, value in response.headers if name.lower() == "set-cookie"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "arrived"),
+    [
+        ({"Content-Type": "text/html"}, "text/html"),
+        ({"content-type": "text/html"}, "application/json"),
+        ({"content-type": "text/html", "Content-Type": "text/css"}, "text/css"),
+    ],
+)
+def test_a_platform_that_finds_content_type_as_it_is_spelled(headers, arrived):
+    trigger = Trigger(facts=Facts(content_type_case="exact"))
+    response = trigger.respond({"statusCode": 200, "headers": headers})
+    assert [header for header in response.headers if header[0].lower() == "content-type"] == [("Content-Type", arrived)]
+
+
+def test_a_platform_that_drops_content_disposition_everywhere():
+    returned = result(**{"Content-Disposition": "inline"})
+    assert get_header(Trigger(custom_domain=True).respond(returned).headers, "content-disposition") == "inline"
+    trigger = Trigger(custom_domain=True, facts=Facts(custom_disposition="dropped"))
+    assert get_header(trigger.respond(returned).headers, "content-disposition") is None
+
+
+def test_a_platform_that_leaves_queries_as_they_are_and_doubles_host():
+    request = read_request("GET", "/?tag=a%2Cb&tag=c,d&%E8%8C%B6=x%20y&empty&", [("Host", "h")])
+    usual = Trigger().build_event(request, "1-a")
+    assert usual["queryParameters"] == {"tag": "a,b,c,d", "茶": "x y", "empty": ""}
+    assert usual["headers"]["Host"] == "h"
+    event = Trigger(facts=Facts(query_values="raw", host="twice")).build_event(request, "1-a")
+    assert event["queryParameters"] == {"tag": "a%2Cb,c,d", "%E8%8C%B6": "x%20y", "empty": ""}
+    assert event["headers"]["Host"] == "h,h"
+
+
+def test_the_adapter_where_values_are_raw(monkeypatch):
+    """``%2C`` is a comma of the value's own then, which is split by nobody, and GBK arrives as it was."""
+    monkeypatch.setattr(query, "QUERY_VALUES", "raw")
+    trigger = Trigger(facts=Facts(query_values="raw"))
+    event = trigger.build_event(read_request("GET", "/?tag=a%2Cb&tag=c&name=%C4%E3&plus=1+2"), "1-a")
+    assert parse_event(event).query_string == "tag=a%2Cb,c&name=%C4%E3&plus=1+2"
+    assert parse_event(event, split_query=["tag"]).query_string == "tag=a%2Cb&tag=c&name=%C4%E3&plus=1+2"
+
+
+def test_the_adapter_where_cookies_are_a_list(monkeypatch):
+    monkeypatch.setattr(response_module, "COOKIES", "list")
+    trigger = Trigger(facts=Facts(several_cookies="one", header_lists="each"))
+    for cookies in (["a=1"], ["a=1", "b=2", "c=3"]):
+        built = build_result(Response(200, tuple(("set-cookie", cookie) for cookie in cookies), b""))
+        assert cookies_of(trigger.respond(built)) == cookies
