@@ -43,7 +43,7 @@ SIGNATURES = {
     "fc_adapter.runner:serve": "handler, *, port=0, log=None, observe=None, **options",
     "fc_adapter.runner.platform:LocalPlatform": (
         "function, *, host='127.0.0.1', port=9000, instances=10, freeze=True, in_process=False, custom_domain=False, "
-        "idle_seconds=300.0, observer=None"
+        "facts=None, idle_seconds=300.0, observer=None"
     ),
     "fc_adapter.testing:Client": "handler, *, context=None, custom_domain=False",
     "fc_adapter.testing:Client.open": "self, *args, files=None, **kwargs",
@@ -85,6 +85,7 @@ COMMANDS = {
     "event": "[-h] [-H 'K: V'] [-d DATA|@FILE] METHOD URL",
     "init": "[-h] [--app MODULE:APP] [--name FUNCTION] [--region REGION] [--runtime pythonX.Y] [--dry-run]",
     "invoke": "[-h] [-H 'K: V'] [-d DATA|@FILE] [--event FILE] [--result] [--custom-domain] TARGET [METHOD] [URL]",
+    "probe": "[-h] [--custom-domain URL] [--json FILE] [--timeout SECONDS] URL",
     "replay": (
         "[-h] [--to URL] [--yes] [--ignore-header NAME] [--insensitive] [--target TARGET] "
         f"{FUNCTION_OPTIONS} FILE|DIR [FILE|DIR ...]"
@@ -92,7 +93,7 @@ COMMANDS = {
     "serve": (
         f"[-h] [--host HOST] [--port PORT] {FUNCTION_OPTIONS} [--instances N] [--idle-timeout SECONDS] [--no-freeze] "
         "[--in-process] [--reload] [--record DIR] [--check PATH] [--inspect-port PORT] [--inspect-token TOKEN] "
-        "[--inspect-history N] [--no-inspect] [--custom-domain] [TARGET]"
+        "[--inspect-history N] [--no-inspect] [--platform REPORT] [--custom-domain] [TARGET]"
     ),
 }
 LONG_OPTIONS = {"-H": "--header", "-d": "--data", "-h": "--help"}

@@ -45,7 +45,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"fc-adapter {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_invoke, _add_event, _add_serve, _add_replay, _add_init, _add_build, _add_doctor):
+    adders = (_add_invoke, _add_event, _add_serve, _add_replay, _add_probe, _add_init, _add_build, _add_doctor)
+    for add in adders:
         add(commands)
     return parser
 
@@ -144,6 +145,7 @@ def _add_serve(commands: argparse._SubParsersAction[_Parser]) -> None:
         help="invocations that the inspector keeps (default: %(default)s)",
     )
     parser.add_argument("--no-inspect", action="store_true", help="serve without the inspector")
+    parser.add_argument("--platform", metavar="REPORT", help="play the gateway as a report of fc-adapter probe saw it")
     _add_custom_domain(parser)
     parser.reads_environment = True
 
@@ -175,6 +177,28 @@ def _add_replay(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser.add_argument("--target", metavar="TARGET", help=f"{_TARGET}; otherwise s.yaml says it")
     _add_function_options(parser)
     parser.reads_environment = True
+
+
+def _add_probe(commands: argparse._SubParsersAction[_Parser]) -> None:
+    def command(options: argparse.Namespace) -> int:
+        from .probe import probe
+
+        return probe(options)
+
+    parser = commands.add_parser(
+        "probe",
+        help="ask the platform itself whether the contract holds",
+        description="Ask the deployed function of examples/contract_probe about every row of docs/contract.md.",
+        epilog="PROBE_TOKEN in the environment is the token that the function was deployed with. Exits with status 1 "
+        "when a row differs.",
+    )
+    parser.set_defaults(command=command, name="probe")
+    parser.add_argument("url", metavar="URL", help="the function's address on the default domain")
+    parser.add_argument("--custom-domain", metavar="URL", help="its address on a custom domain, for what differs there")
+    parser.add_argument("--json", metavar="FILE", help="write a report with the evidence, to attach it to an issue")
+    parser.add_argument(
+        "--timeout", type=_seconds, default=60.0, metavar="SECONDS", help="to wait for an answer (default: %(default)g)"
+    )
 
 
 def _add_init(commands: argparse._SubParsersAction[_Parser]) -> None:

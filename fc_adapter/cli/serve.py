@@ -19,7 +19,7 @@ from urllib.parse import quote, urlsplit
 
 from ..config.function import Function
 from ..config.options import configure
-from ..contract.query import parse_query_string
+from ..contract.facts import DEFAULT_FACTS, Facts
 from ..errors import ConfigError
 from ..messages import Response
 from ..runner.console import Console
@@ -53,10 +53,10 @@ def _serve(options: argparse.Namespace, console: Console) -> int:
     if options.check is not None and not options.check.startswith("/"):
         raise ConfigError(f"--check is a path such as /, got {options.check!r}")
     function = configure(options)
+    facts = _read_facts(options, console)
     recording = _start_recording(options, console)
     inspector = _make_inspector(options)
-    joined = _JoinedLists(function.handler.directory, console)
-    observers = [each for each in (console, inspector, recording, joined) if each is not None]
+    observers = [each for each in (console, inspector, recording) if each is not None]
     port = options.port
     if port is None:
         port = DEFAULT_PORT if options.check is None else 0
@@ -69,6 +69,7 @@ def _serve(options: argparse.Namespace, console: Console) -> int:
             freeze=not options.no_freeze,
             in_process=options.in_process,
             custom_domain=options.custom_domain,
+            facts=facts,
             idle_seconds=options.idle_timeout,
             observer=Observers(observers),
         )
@@ -112,6 +113,18 @@ def _serve(options: argparse.Namespace, console: Console) -> int:
         platform.close()
 
 
+def _read_facts(options: argparse.Namespace, console: Console) -> Facts:
+    """The facts that ``--platform`` names a report of; what is played otherwise than by default is told."""
+    if options.platform is None:
+        return DEFAULT_FACTS
+    from ..probe.report import read_report_facts
+
+    facts = read_report_facts(Path(options.platform))
+    others = [f"{name} {value}" for name, value in facts._asdict().items() if value != getattr(DEFAULT_FACTS, name)]
+    console.say(f"note: the platform is played as {options.platform} saw it: {', '.join(others) or 'as documented'}")
+    return facts
+
+
 def _check(url: str, path: str, console: Console) -> int:
     """Send a GET request and print the answer. Returns 1 when it is an error of the server's."""
     target = quote(os.fsencode(path), safe=string.punctuation)  # as curl and browsers send it
@@ -146,33 +159,6 @@ class _Recording(Observer):
             self._recorder.write(exchange)
         except Exception as error:
             self._console.say(f"cannot record the exchange: {str(error) or type(error).__name__}")
-
-
-class _JoinedLists(Observer):
-    """Says once that the platform has joined a list which the code in ``directory`` reads out of the query by hand."""
-
-    def __init__(self, directory: Path, console: Console) -> None:
-        self._directory = directory
-        self._console = console
-        self._names: set[str] | None = None
-
-    def ended(self, exchange: Exchange) -> None:
-        """Compare the query with what the code reads, which is looked at once a name has come twice."""
-        names = [name for name, _ in parse_query_string(exchange.request.query_string)]
-        repeated = {name for name in names if names.count(name) > 1}
-        if not repeated or exchange.event is None:
-            return
-        if self._names is None:
-            from ..project.joined import read_by_hand
-
-            self._names = {each.name for each in read_by_hand(self._directory)}
-        joined = sorted(repeated & self._names)
-        if joined:
-            self._names = set()
-            self._console.say(
-                f"note: ?{joined[0]}=a&{joined[0]}=b has reached the function as {joined[0]}=a,b, as on the platform, "
-                f"and the code reads it as a list: wrap(app, split_query={joined})"
-            )
 
 
 def _start_recording(options: argparse.Namespace, console: Console) -> _Recording | None:

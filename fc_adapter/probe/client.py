@@ -27,13 +27,13 @@ class Client:
     def __init__(self, url: str, *, timeout: float = 60.0) -> None:
         try:
             parts = urlsplit(url)
-            self.scheme, self.netloc, self.hostname, port = parts.scheme, parts.netloc, parts.hostname, parts.port
+            self.scheme, self.netloc, self.hostname, port = parts.scheme, parts.netloc, parts.hostname or "", parts.port
         except ValueError as error:
             raise ConfigError(f"{url!r} is not a URL: {error}") from error
         is_plain = self.hostname and "@" not in self.netloc and parts.path in ("", "/")
         if self.scheme not in ("http", "https") or not is_plain or parts.query or parts.fragment or not url.isascii():
             raise ConfigError(f"expected a URL such as https://example.cn-hangzhou.fcapp.run, got {url!r}")
-        self._address = (self.hostname or "", port)
+        self._address = (self.hostname, port)
         self._timeout = timeout
         self._context = ssl.create_default_context() if self.scheme == "https" else None
 

@@ -47,7 +47,7 @@ class LocalPlatform:
         freeze: bool = True,
         in_process: bool = False,
         custom_domain: bool = False,
-        facts: Facts = DEFAULT_FACTS,
+        facts: Facts | None = None,
         idle_seconds: float = 300.0,
         observer: Observer | None = None,
     ) -> None:
@@ -65,7 +65,7 @@ class LocalPlatform:
             return instance
 
         self.pool = Pool(make, limit=1 if in_process else instances, idle_seconds=idle_seconds)
-        trigger = Trigger(function.methods, custom_domain, facts)
+        trigger = Trigger(function.methods, custom_domain, facts or DEFAULT_FACTS)
         self.gateway = Gateway(self.pool, trigger, told)
         try:
             self._server = HTTPServer(host, port, self.gateway)

@@ -28,6 +28,7 @@ NOT_RUN = {
     r"fc-adapter doctor": "finds fault with a project whose packages only the network has",
     r"curl [^|]*\bhttps://": "a function in the cloud",
     r"fc-adapter replay .*--to https://": "a function in the cloud",
+    r"fc-adapter probe https://": "a function in the cloud",
 }
 
 # What differs from one run to the next, and what stands for it.
