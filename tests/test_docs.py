@@ -325,9 +325,7 @@ COMMENT = re.compile(r"(^|\s+)#.*$", re.MULTILINE)
 
 @pytest.mark.parametrize("page", TRANSLATIONS, ids=named)
 def test_translations_show_the_same(page):
-    english = read_page(ROOT / english_name(page.path))
-    assert page.names ^ english.names == set(), f"in code in one of {page.name} and {english.name} only"
-    assert outline(page) == outline(english)
+    assert outline(page) == outline(read_page(ROOT / LANGUAGE.sub("", page.name)))
 
 
 @pytest.mark.parametrize("page", TRANSLATIONS, ids=named)

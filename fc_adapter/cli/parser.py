@@ -281,7 +281,7 @@ def _add_doctor(commands: argparse._SubParsersAction[_Parser]) -> None:
         epilog="Exits with status 1 when there are errors.",
     )
     parser.set_defaults(command=command, name="doctor")
-    parser.add_argument("--template", metavar="FILE", default="s.yaml", help="instead of s.yaml")
+    parser.add_argument("--template", metavar="FILE", help="instead of s.yaml or s.yml")
     parser.add_argument("--resource", metavar="NAME", help="which function of the template")
     parser.add_argument("--runtime", metavar="pythonX.Y", help="check for this one instead")
     parser.add_argument("--no-import", action="store_true", help="do not import the handler, which runs its code")

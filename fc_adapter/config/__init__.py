@@ -1,5 +1,6 @@
 """A function as ``s.yaml`` or a command line describes it, resolved once for everyone.
 
 - ``function``: the ``Function`` itself; ``target``: where its handler is; ``runtimes``: the platform's Pythons.
-- ``template``: reading ``s.yaml``; ``env_file``: reading ``.env``; ``options``: what a command's options make of it.
+- ``template``: reading ``s.yaml``, by ``yaml`` and ``variables``; ``limits``: what of it is not simulated here.
+- ``env_file``: reading ``.env``; ``options``: what a command's options make of it.
 """

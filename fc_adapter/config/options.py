@@ -4,36 +4,40 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 import re
 import sys
 from pathlib import Path
 from typing import Any
 
 from ..application import NotFoundError
-from ..errors import ConfigError
+from ..terminal import warn
 from .env_file import parse_variable, read_env_file
 from .function import Function, Hook, is_like_platform
+from .runtimes import parse_runtime
 from .target import Target, parse_target
-from .template import read_template
+from .template import find_template, read_template
 
 
 def configure(options: argparse.Namespace) -> Function:
     """The function that the options, the target and the template describe, the former before the latter.
 
-    Raises ConfigError for what cannot be used, and NotFoundError when there is no such function.
+    What cannot be as it would be in the cloud is a note on the terminal. Raises ConfigError for what cannot be used,
+    and NotFoundError when there is no such function.
     """
-    template = Path(options.template) if options.template else Path("s.yaml")
-    if options.template or (options.target is None and template.is_file()):
-        function = read_template(template, resource=options.resource)
-    elif options.target is not None:
-        function = Function(handler=parse_target(options.target), runtime=sys.version_info[:2])
+    target = parse_target(options.target) if options.target is not None else None
+    found = Path(options.template) if options.template else None if target else find_template(Path())
+    notes: list[str] = []
+    if found is not None:
+        template = read_template(found, resource=options.resource, target=target, runtime=options.runtime)
+        function = template.function
+        notes += [*template.unresolved, *template.notes]
+    elif target is not None:
+        version = parse_runtime(options.runtime).version if options.runtime is not None else sys.version_info[:2]
+        function = Function(handler=target, runtime=version)
     else:
         raise NotFoundError("there is no s.yaml here; name a handler, such as index:handler, or a --template")
     changes: dict[str, Any] = {}
-    if options.target is not None:
-        changes["handler"] = parse_target(options.target)
-    if options.runtime is not None:
-        changes["runtime"] = _parse_runtime(options.runtime)
     for name in ("timeout", "memory"):
         if getattr(options, name) is not None:
             changes[name] = getattr(options, name)
@@ -41,13 +45,14 @@ def configure(options: argparse.Namespace) -> Function:
         if value is not None:
             changes[name] = Hook(value, 60.0)
     environment = dict(function.environment)
-    runtime = changes.get("runtime", function.runtime)
-    _localize_python_path(environment, changes.get("handler", function.handler), runtime)
+    notes += _localize(environment, function.handler, function.runtime)
     for path in options.env_file:
         environment.update(read_env_file(Path(path)))
     environment.update(parse_variable(variable, "--env") for variable in options.env)
     function = dataclasses.replace(function, **changes, environment=environment)
     function.handler.check_directory()
+    for note in notes:
+        warn(f"note: {note}")
     return function
 
 
@@ -56,18 +61,41 @@ def localize_path(path: str, directory: Path) -> str:
     return re.sub(r"(?<![^:])/code(?=/|:|$)", lambda match: str(directory), path)
 
 
-def _localize_python_path(environment: dict[str, str], target: Target, runtime: tuple[int, int]) -> None:
-    """Packages below ``/code`` that are built for another Python, or another machine, are left out."""
-    path = environment.get("PYTHONPATH")
-    if path is not None:
+def python_path(environment: dict[str, str], directory: Path, runtime: tuple[int, int]) -> list[Path]:
+    """The directories of the code that the platform's Python imports packages from, besides the code directory itself.
+
+    They are those of PYTHONPATH, and what ``pip install --user`` has filled below PYTHONUSERBASE.
+    """
+    listed = localize_path(environment.get("PYTHONPATH", ""), directory).split(":")
+    base = environment.get("PYTHONUSERBASE")
+    if base:
+        number = ".".join(map(str, runtime))
+        listed.append(f"{localize_path(base, directory)}/lib/python{number}/site-packages")
+    return [Path(each) for each in dict.fromkeys(listed) if each]
+
+
+def _localize(environment: dict[str, str], target: Target, runtime: tuple[int, int]) -> list[str]:
+    """Let the variables that name directories of the platform's name those of this machine; the notes on them.
+
+    Packages below ``/code`` that are built for another Python, or another machine, are left out.
+    """
+    notes = []
+    if environment.get("PYTHONPATH") or environment.get("PYTHONUSERBASE"):
+        path = python_path(environment, target.directory, runtime)
+        names = [name for name in ("PYTHONPATH", "PYTHONUSERBASE") if name in environment]
+        written = " and ".join(f"{name}={environment.pop(name)}" for name in names)
         if runtime == sys.version_info[:2] and is_like_platform():
-            environment["PYTHONPATH"] = localize_path(path, target.directory)
-        else:
-            del environment["PYTHONPATH"]
-
-
-def _parse_runtime(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"python(\d)\.(\d+)", text)
-    if match is None:
-        raise ConfigError(f"--runtime is such as python3.10, got {text!r}")
-    return int(match[1]), int(match[2])
+            environment["PYTHONPATH"] = ":".join(map(str, path))
+        elif any(each.is_dir() and each != target.directory for each in path):
+            number, here = (".".join(map(str, version)) for version in (runtime, sys.version_info[:2]))
+            notes.append(
+                f"{written:.300} is left out: those packages are built for Python {number} on the platform, and the "
+                f"function imports the ones that this Python {here} has"
+            )
+    if "LD_LIBRARY_PATH" in environment:
+        del environment["LD_LIBRARY_PATH"]
+        notes.append("LD_LIBRARY_PATH is left out: the libraries that it names are built for the platform")
+    if "PATH" in environment:
+        listed = localize_path(environment["PATH"], target.directory).split(":")
+        environment["PATH"] = ":".join(dict.fromkeys([*listed, *os.environ.get("PATH", "").split(":")]))
+    return notes

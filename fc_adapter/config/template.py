@@ -1,131 +1,193 @@
-"""Reading a project's ``s.yaml`` (Serverless Devs, component fc3) into a Function."""
+"""Reading a project's ``s.yaml`` (Serverless Devs, component fc3), resolved once for everyone who asks."""
 
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..contract.rules import METHODS
 from ..errors import ConfigError
-from ..terminal import warn
 from .env_file import is_possible
 from .function import Function, Hook
+from .limits import not_simulated
+from .runtimes import RUNTIMES, Runtime, default_runtime, parse_runtime
 from .target import Target
+from .variables import Note, Resolver
+from .yaml import load_yaml
 
 
-def read_template(path: Path, *, resource: str | None = None) -> Function:
+class Template(NamedTuple):
+    """What a template says of one function.
+
+    ``props`` are its properties with all variables replaced; in ``written`` those of the environment still stand as
+    they are written, so it is what the file itself gives away. ``document`` is the whole file. Each of ``unresolved``
+    names a variable that nobody knows here, each of ``notes`` what else is not as it would be in the cloud, and both
+    say what happens instead and what to do.
+    """
+
+    path: Path
+    resource: str
+    function: Function
+    runtime: Runtime
+    props: dict[str, Any]
+    written: dict[str, Any]
+    document: dict[str, Any]
+    unresolved: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+class TemplateError(ConfigError):
+    """A template that describes no function for these commands: what it is, and what to do."""
+
+    def __init__(self, problem: str, todo: str) -> None:
+        super().__init__(f"{problem}; {todo}")
+        self.problem = problem
+        self.todo = todo
+
+
+def find_template(directory: Path) -> Path | None:
+    """The template in a directory, as Serverless Devs looks for it, or one of the older tool Funcraft."""
+    for name in ("s.yaml", "s.yml", "template.yml", "template.yaml"):
+        path = directory / name
+        if path.is_file() and (name.startswith("s.") or b"ROSTemplateFormatVersion" in path.read_bytes()):
+            return path
+    return None
+
+
+def read_template(
+    path: Path, *, resource: str | None = None, target: Target | None = None, runtime: str | None = None
+) -> Template:
     """The function that ``path`` describes; ``resource`` names it when there are several.
 
+    ``target`` and ``runtime``, a name such as ``"python3.10"``, are taken instead of what the template says of them.
     Raises ConfigError, which says what is missing, for a file that is no template or describes no such function.
     """
-    document, props = _select(path, resource)
     try:
-        return _to_function(_Variables(document, path).resolve(props), path)
+        document = _load(path, ())
+        resource = _select(document, path, resource)
+        props = _with_base(document, resource, path)
+        document["resources"][resource]["props"] = props
+        resolver = Resolver(document, path, resource)
+        resolved = resolver.resolve(props)
+        written = Resolver(document, path, resource, asks_environment=False).resolve(props)
     except RecursionError:
         raise ConfigError(f"the vars of {path} refer to themselves") from None
+    unresolved = tuple(map(_describe, resolver.notes))
+    notes = list(not_simulated(resolved, document, resource))
+    found = parse_runtime(runtime) if runtime is not None else _runtime(resolved, props, path, target, notes)
+    function = _to_function(resolved, resource, path, target or _target(resolved, props, path), found)
+    return Template(path, resource, function, found, resolved, written, document, unresolved, tuple(notes))
 
 
-def read_props(path: Path, *, resource: str | None = None) -> dict[str, Any]:
-    """The props of that function as they are written, variables and all. Raises ConfigError as well."""
-    return _select(path, resource)[1]
+def _describe(note: Note) -> str:
+    if not note.place:
+        return f"{note.text} {note.reason:.300}"
+    variable = note.place.partition("environmentVariables.")[2]
+    if note.text.startswith("{{"):
+        return f"{note.text:.80} in {note.place:.200} {note.reason:.300}: write a value into the template"
+    todo = f"; --env {variable}=... gives it a value" if variable else ""
+    return f"{note.text:.80} in {note.place:.200} {note.reason:.300}; it is empty here{todo}"
 
 
-def _select(path: Path, resource: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The whole document, and the props of one function in it."""
-    document = _load_yaml(path)
-    resources = document.get("resources") if isinstance(document, dict) else None
-    if not isinstance(resources, dict):
+def _load(path: Path, extended_by: tuple[str, ...]) -> dict[str, Any]:
+    """The document, with what it extends. Raises ConfigError for anything but a template of Serverless Devs 3."""
+    document = load_yaml(path)
+    if not isinstance(document, dict):
         raise ConfigError(f"{path} has no resources; expected a Serverless Devs template (edition 3.0.0)")
-    functions = {
-        name: each["props"]
+    base = document.get("extend")
+    if isinstance(base, str):
+        if os.path.abspath(path) in extended_by:
+            raise ConfigError(f"{path} extends itself")
+        document = _merge(_load(path.parent / base, (*extended_by, os.path.abspath(path))), document)
+    if "ROSTemplateFormatVersion" in document:
+        raise TemplateError(
+            f"{path} is a template of Funcraft (fun), for Function Compute 2.0",
+            "write an s.yaml for 3.0 with fc-adapter init, or run a handler by itself: fc-adapter serve index:handler",
+        )
+    services = document.get("services")
+    if isinstance(services, dict) and not isinstance(document.get("resources"), dict):
+        raise _of_fc2(path, list(services.values()))
+    if not isinstance(document.get("resources"), dict):
+        raise ConfigError(f"{path} has no resources; expected a Serverless Devs template (edition 3.0.0)")
+    return _mapping(document)
+
+
+def _of_fc2(path: Path, resources: list[Any]) -> TemplateError:
+    handler = ""
+    for each in resources:
+        function = _mapping(_mapping(_mapping(each).get("props")).get("function"))
+        module, _, attribute = str(function.get("handler", "")).rpartition(".")
+        code = function.get("codeUri", ".")
+        if module and isinstance(code, str) and str(function.get("runtime")).startswith("python"):
+            handler = handler or f"{os.path.normpath(os.path.join(code, *module.split('.')))}.py:{attribute}"
+    return TemplateError(
+        f"{path} is a template of Function Compute 2.0 (component fc)",
+        f"convert it, s cli fc3 s2tos3 --source {path} --target s3.yaml, or run its handler by itself: "
+        f"fc-adapter serve {handler or 'index:handler'}",
+    )
+
+
+def _mapping(value: Any) -> dict[Any, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _merge(base: Any, changes: Any) -> Any:
+    """``changes`` above ``base``: mappings are merged, all else is replaced, as the tool does it."""
+    if not isinstance(base, dict) or not isinstance(changes, dict):
+        return changes
+    return {**base, **{key: _merge(base.get(key), each) for key, each in changes.items()}}
+
+
+def _select(document: dict[str, Any], path: Path, resource: str | None) -> str:
+    """The name of the function's resource."""
+    resources = document["resources"]
+    functions = [
+        name
         for name, each in resources.items()
-        if isinstance(each, dict) and _is_fc3(each.get("component")) and isinstance(each.get("props"), dict)
-    }
+        if isinstance(each, dict) and _component(each) == "fc3" and isinstance(each.get("props"), dict)
+    ]
     if resource is None and len(functions) == 1:
-        resource = next(iter(functions))
-    if resource not in functions:
+        resource = functions[0]
+    if resource is None or resource not in functions:
+        older = [each for each in resources.values() if isinstance(each, dict) and _component(each) == "fc"]
+        if not functions and older:
+            raise _of_fc2(path, older)
         if not functions:
             raise ConfigError(f"{path} has no function: no resource of the component fc3 with props")
         wanted = "several functions" if resource is None else f"no function {resource!r}"
         raise ConfigError(f"{path} has {wanted}; name one with --resource: {', '.join(map(str, functions)):.300}")
-    return document, functions[resource]
+    return resource
 
 
-def _is_fc3(component: Any) -> bool:
+def _component(resource: dict[Any, Any]) -> str:
     """``fc3``, also with its publisher or version: ``devsapp/fc3@0.1.0``."""
-    return str(component).rpartition("/")[2].partition("@")[0] == "fc3"
+    return str(resource.get("component")).rpartition("/")[2].partition("@")[0]
 
 
-def _load_yaml(path: Path) -> Any:
-    try:
-        import yaml
-    except ImportError:
-        raise ConfigError(f"reading {path} needs PyYAML: pip install 'fc-adapter[local]'") from None
-    try:
-        loader = yaml.SafeLoader(path.read_text(encoding="utf-8-sig"))
-        try:
-            root = loader.get_single_node()
-            if root is None:
-                return None
-            if _size(root, {}) > _LIMIT:
-                raise _too_large(path, "aliases")
-            return loader.construct_document(root)
-        finally:
-            loader.dispose()
-    except (OSError, ValueError, OverflowError, yaml.YAMLError) as error:
-        raise ConfigError(f"cannot read {path}: {' '.join(str(error).split()):.300}") from error
-    except RecursionError:
-        raise ConfigError(f"cannot read {path}: it is nested too deeply, or an alias contains itself") from None
+def _with_base(document: dict[str, Any], resource: str, path: Path) -> dict[str, Any]:
+    """The props of a resource with those of the ``template`` that it extends."""
+    each = document["resources"][resource]
+    extend = _mapping(each.get("extend"))
+    if not extend:
+        return _mapping(each["props"])
+    base = _mapping(document.get("template")).get(str(extend.get("name")))
+    if not isinstance(base, dict):
+        raise ConfigError(f"{resource} in {path} extends the template {_short(extend.get('name'))}, which is not there")
+    ignored = extend["ignore"] if isinstance(extend.get("ignore"), list) else []
+    kept = {key: value for key, value in base.items() if key not in ignored}
+    return _mapping(_merge(kept, each["props"]))
 
 
-def _size(node: Any, sizes: dict[int, int]) -> int:
-    """How large a YAML node is when its aliases are written out. Each node is looked at once."""
-    if id(node) not in sizes:
-        size = _VALUE
-        if isinstance(node.value, str):
-            size += len(node.value)
-        else:
-            for each in node.value:
-                size += sum([_size(part, sizes) for part in (each if isinstance(each, tuple) else (each,))])
-        sizes[id(node)] = size
-    return sizes[id(node)]
-
-
-_LIMIT = 10_000_000  # characters of a template with its aliases and variables written out
-_VALUE = 100  # characters that a value counts for, besides its own
-
-
-def _too_large(path: Path, what: str) -> ConfigError:
-    return ConfigError(
-        f"{path} has more than {_LIMIT // 1_000_000} MB with its {what} written out, a value being {_VALUE} bytes; "
-        f"expected a few KB: look for {what} that refer to others, which refer to others again"
-    )
-
-
-def _to_function(props: dict[str, Any], path: Path) -> Function:
+def _to_function(props: dict[str, Any], resource: str, path: Path, target: Target, runtime: Runtime) -> Function:
     """Defaults are those of the component's schema: 512 MB, 3 s."""
-    runtime = re.fullmatch(r"python(\d)\.(\d+)", str(props.get("runtime")))
-    if runtime is None:
-        raise ConfigError(f"runtime in {path} is {_short(props.get('runtime'))}; only python3.9 to python3.12 run here")
-    module, _, attribute = str(props.get("handler", "")).rpartition(".")
-    if not module or not attribute:
-        raise ConfigError(f"handler in {path} is {_short(props.get('handler'))}; expected such as index.handler")
-    code = props.get("code") or "."
-    if isinstance(code, dict):
-        code = code.get("src") or "."
     environment = _get(props, "environmentVariables", dict, path)
     hooks = _get(props, "instanceLifecycleConfig", dict, path)
-    try:
-        directory = (path.parent / str(code)).resolve()
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"code in {path} is {_short(code)}, which is not a directory: {error}") from error
     function = Function(
-        handler=Target(directory, module, attribute),
-        name=str(props.get("functionName") or "local"),
-        region=str(props.get("region") or "cn-hangzhou"),
-        runtime=(int(runtime[1]), int(runtime[2])),
+        handler=target,
+        name=_known(props, "functionName") or str(resource),
+        region=_known(props, "region") or "cn-hangzhou",
+        runtime=runtime.version,
         timeout=_number(props, "timeout", 3, path),
         memory=max(1, int(_number(props, "memorySize", 512, path))),
         environment={str(name): _to_variable(value) for name, value in environment.items()},
@@ -134,14 +196,81 @@ def _to_function(props: dict[str, Any], path: Path) -> Function:
         methods=_methods(_get(props, "triggers", list, path), path),
     )
     for name, value in function.platform_environment("-").items():
-        _check_variable(name, value, path)
+        if not is_possible(name, value):
+            raise ConfigError(
+                f"{path} makes {_short(name)} = {_short(value)} a variable, which no environment can hold"
+            )
     return function
 
 
-def _check_variable(name: str, value: str, path: Path) -> None:
-    """Raise ConfigError for what cannot be in the environment of a process."""
-    if not is_possible(name, value):
-        raise ConfigError(f"{path} makes {_short(name)} = {_short(value)} a variable, which no environment can hold")
+def _known(props: dict[str, Any], key: str) -> str:
+    """A text, or ``""`` where it is not filled in."""
+    text = str(props.get(key) or "")
+    return "" if "{{" in text else text
+
+
+def _runtime(
+    props: dict[str, Any], raw: dict[str, Any], path: Path, target: Target | None, notes: list[str]
+) -> Runtime:
+    """Raises ConfigError for a runtime that calls no handlers, or that there is not."""
+    name = str(props.get("runtime"))
+    if name in RUNTIMES:
+        return RUNTIMES[name]
+    if name.startswith("custom"):
+        starts = _command(props) or ("an image" if "container" in name else "a server of its own")
+        if target is not None:
+            notes.append(f"runtime: {name:.80} starts {starts}, which is not simulated: here, the handler gets events")
+            return default_runtime()
+        raise TemplateError(
+            f"runtime in {path} is {_short(name)}: it starts {starts} and calls no handler, so nothing of it runs here",
+            "serve the app by a handler, fc-adapter serve index:handler, and deploy it on a built-in runtime such as "
+            "python3.10, which is smaller and needs no server (docs/migrate.md, A custom runtime)",
+        )
+    raise ConfigError(
+        f"runtime in {path} is {_written(raw, props, 'runtime')}; expected one of {', '.join(RUNTIMES)}, the runtimes "
+        "of Function Compute 3.0 for Python"
+    )
+
+
+def _command(props: dict[str, Any]) -> str:
+    config = _mapping(props.get("customRuntimeConfig"))
+    lists = [config[key] for key in ("command", "args") if isinstance(config.get(key), list)]
+    parts = [each for found in lists for each in found if isinstance(each, str)]
+    return f"{' '.join(parts)!r:.120}" if parts else ""
+
+
+def _target(props: dict[str, Any], raw: dict[str, Any], path: Path) -> Target:
+    module, _, attribute = str(props.get("handler") or "").rpartition(".")
+    if not module or not attribute:
+        raise ConfigError(f"handler in {path} is {_written(raw, props, 'handler')}; expected such as index.handler")
+    code = props.get("code") or "."
+    if isinstance(code, dict):
+        if code.get("ossObjectName") and not code.get("src"):
+            place = f"{code.get('ossBucketName')!s:.80}/{code['ossObjectName']!s:.200}"
+            raise TemplateError(
+                f"code in {path} is in OSS ({place}), which is not read here",
+                "unpack it and name the directory, code: ./code, or serve a handler in it: "
+                f"fc-adapter serve DIRECTORY/{module.replace('.', '/')}.py:{attribute}",
+            )
+        code = code.get("src") or "."
+    try:
+        directory = (path.parent / str(code)).resolve()
+        is_file = directory.is_file()
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"code in {path} is {_short(code)}, which is not a directory: {error}") from error
+    if is_file:
+        raise TemplateError(
+            f"code in {path} is the file {_short(str(code))}, and only directories can be run",
+            f"unpack it and name the directory, code: ./code, or serve a handler in it: "
+            f"fc-adapter serve DIRECTORY/{module.replace('.', '/')}.py:{attribute}",
+        )
+    return Target(directory, module, attribute)
+
+
+def _written(raw: dict[str, Any], props: dict[str, Any], key: str) -> str:
+    """A value for a message: as it is written, and what that means where it is something else."""
+    before, after = _short(raw.get(key)), _short(props.get(key))
+    return before if before == after else f"{before}, which is {after}"
 
 
 def _short(value: Any) -> str:
@@ -155,7 +284,7 @@ def _short(value: Any) -> str:
 def _get(parent: dict[str, Any], key: str, kind: type, path: Path) -> Any:
     """The mapping or list ``parent[key]``, empty where there is none."""
     value = parent.get(key)
-    if value is None:
+    if value is None or value == "":
         return kind()
     if not isinstance(value, kind):
         raise ConfigError(f"{key} in {path} is {_short(value)}; expected a {'mapping' if kind is dict else 'list'}")
@@ -163,7 +292,9 @@ def _get(parent: dict[str, Any], key: str, kind: type, path: Path) -> Any:
 
 
 def _number(parent: dict[str, Any], key: str, default: float, path: Path) -> float:
-    value = parent.get(key, default)
+    value = parent.get(key)
+    if value is None or value == "":
+        return default
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
@@ -193,58 +324,3 @@ def _methods(triggers: list[Any], path: Path) -> tuple[str, ...]:
             methods = _get(_get(trigger, "triggerConfig", dict, path), "methods", list, path)
             return tuple(map(str, methods)) or METHODS
     return METHODS
-
-
-_VARIABLE = re.compile(r"\$\{\s*(?:env\((?P<env>[^)]*)\)|vars\.(?P<vars>[\w.-]+))\s*\}")
-
-
-class _Variables:
-    """The variables of a template, of which there is as much as it may use in all."""
-
-    def __init__(self, document: dict[str, Any], path: Path) -> None:
-        self._document = document
-        self._path = path
-        self._left = _LIMIT
-
-    def resolve(self, value: Any) -> Any:
-        """``value`` with each ``${env('NAME', 'default')}`` and ``${vars.path.to.it}`` in it replaced.
-
-        A string that is one variable and nothing else becomes what the variable is, of whatever type.
-        """
-        self._spend(_VALUE)
-        if isinstance(value, dict):
-            return {key: self.resolve(each) for key, each in value.items()}
-        if isinstance(value, list):
-            return [self.resolve(each) for each in value]
-        if not isinstance(value, str):
-            return value
-        whole = _VARIABLE.fullmatch(value.strip())
-        if whole:
-            return self._lookup(whole)
-        text = _VARIABLE.sub(lambda match: str(self._lookup(match)), value)
-        self._spend(len(text))
-        return text
-
-    def _spend(self, size: int) -> None:
-        self._left -= size
-        if self._left < 0:
-            raise _too_large(self._path, "vars")
-
-    def _lookup(self, match: re.Match[str]) -> Any:
-        if match["vars"] is None:
-            return _read_variable(match)
-        found: Any = self._document.get("vars")
-        for key in match["vars"].split("."):
-            if not isinstance(found, dict) or key not in found:
-                raise ConfigError(f"{match[0]:.80} is used, but the vars of {self._path} have no {match['vars']!r:.80}")
-            found = found[key]
-        return self.resolve(found)
-
-
-def _read_variable(match: re.Match[str]) -> str:
-    name, *default = [part.strip().strip("'\"") for part in match["env"].split(",", 1)]
-    if name in os.environ:
-        return os.environ[name]
-    if not default:
-        warn(f"note: {match[0]} in the template is empty: there is no variable {name}")
-    return default[0] if default else ""

@@ -8,6 +8,6 @@ check of ``doctor`` and to time its import after a build.
 - ``build``: the packages beside the code. ``requirements``: which; ``installer``: by uv or pip; ``staging``:
   beside the last build; ``bytecode``: compiled; ``archive``: zipped. ``summary``, ``import_time``: what it ends with.
 - ``doctor``: all checks and their report; ``project``: what they read; ``findings``: what they say.
-- ``check_config``, ``check_source``, ``check_bundle``, ``check_import``: the checks.
+- ``check_config``, ``check_secrets``, ``check_source``, ``check_bundle``, ``check_import``: the checks.
 - ``ignore``: ``.fcignore``; ``interpreter``: other Pythons here.
 """

@@ -110,7 +110,7 @@ def _make_plan(options: argparse.Namespace) -> Plan:
     template = Path(options.template)
     function = None
     if template.is_file():
-        function = read_template(template, resource=options.resource)
+        function = read_template(template, resource=options.resource).function
         directory: Path = function.handler.directory
         if not directory.is_dir():
             raise ConfigError(f"code in {template} is {str(directory)!r}, which is not a directory")

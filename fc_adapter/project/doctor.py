@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import importlib.util
 import json
 from pathlib import Path
 
-from ..config.runtimes import parse_runtime
-from ..config.template import read_props, read_template
+from ..config.template import TemplateError, find_template, read_template
 from ..errors import ConfigError
 from ..terminal import escape_json, tell
 
@@ -43,13 +41,17 @@ def doctor(options: argparse.Namespace) -> int:
 
 def _examine(options: argparse.Namespace) -> list[Finding]:
     """All that the checks find; without a template that can be used, that alone."""
-    from . import check_bundle, check_config, check_import, check_source
+    from . import check_bundle, check_config, check_import, check_secrets, check_source
     from .findings import Finding
 
     try:
         project = _read_project(options)
+    except TemplateError as error:
+        return [Finding("error", "template", error.problem, "there is no function that could be checked", error.todo)]
     except ConfigError as error:
-        return [Finding("error", "template", str(error), "nothing can be deployed", "fc-adapter init writes an s.yaml")]
+        return [
+            Finding("error", "template", str(error), "there is no function that could be checked", "mend the template")
+        ]
     checks = [
         check_source.check_handler,
         check_source.check_syntax,
@@ -65,25 +67,24 @@ def _examine(options: argparse.Namespace) -> list[Finding]:
         check_source.check_flush,
         check_source.check_hosts,
         check_source.check_database,
-        check_config.check_secrets,
+        check_secrets.check_secrets,
         check_bundle.check_upload,
     ]
-    return [finding for check in checks for finding in check(project)]
+    notes = [Finding("note", "template", note) for note in project.template.unresolved]
+    return [*notes, *(finding for check in checks for finding in check(project))]
 
 
 def _read_project(options: argparse.Namespace) -> Project:
     from .project import Project
 
-    template = Path(options.template)
-    if not template.is_file():
-        raise ConfigError(f"there is no {template} here")
-    function = read_template(template, resource=options.resource)
-    props = read_props(template, resource=options.resource)
-    directory = function.handler.directory
+    path = Path(options.template) if options.template else find_template(Path()) or Path("s.yaml")
+    if not path.is_file():
+        raise TemplateError(f"there is no {path} here", "fc-adapter init writes an s.yaml")
+    template = read_template(path, resource=options.resource, runtime=options.runtime)
+    directory = template.function.handler.directory
     if not directory.is_dir():
-        raise ConfigError(f"code in {template} is {str(directory)!r}, which is no directory")
-    runtime = parse_runtime(options.runtime or f"python{function.runtime[0]}.{function.runtime[1]}")
-    return Project(dataclasses.replace(function, runtime=runtime.version), props, runtime)
+        raise ConfigError(f"code in {path} is {str(directory)!r}, which is no directory")
+    return Project(template)
 
 
 def _describe(finding: Finding) -> list[str]:

@@ -11,23 +11,34 @@ from typing import Any
 from packaging.utils import canonicalize_name
 
 from ..config.function import Function
-from ..config.options import localize_path
+from ..config.options import python_path
 from ..config.runtimes import Runtime
 from ..config.target import Target
+from ..config.template import Template
 from .interpreter import find_interpreter
 from .source import Module, find_sources
 
 
 class Project:
-    """A function that is to be deployed.
+    """A function that is to be deployed, as its template describes it."""
 
-    ``props`` are its properties as they are written in the template, ``function`` is what they mean.
-    """
+    def __init__(self, template: Template) -> None:
+        self.template = template
 
-    def __init__(self, function: Function, props: dict[str, Any], runtime: Runtime) -> None:
-        self.function = function
-        self.props = props
-        self.runtime = runtime
+    @property
+    def function(self) -> Function:
+        """What the template means, all variables replaced."""
+        return self.template.function
+
+    @property
+    def props(self) -> dict[str, Any]:
+        """The function's properties in the template, all variables replaced."""
+        return self.template.props
+
+    @property
+    def runtime(self) -> Runtime:
+        """The platform's runtime."""
+        return self.template.runtime
 
     @property
     def target(self) -> Target:
@@ -53,9 +64,8 @@ class Project:
     @cached_property
     def path(self) -> list[Path]:
         """The directories in the code that Python imports from."""
-        listed = localize_path(self.function.environment.get("PYTHONPATH", ""), self.directory).split(":")
-        inside = [Path(each) for each in listed if self.directory in Path(each).parents]
-        return [self.directory, *inside]
+        listed = python_path(self.function.environment, self.directory, self.runtime.version)
+        return [self.directory, *(each for each in listed if self.directory in each.parents)]
 
     @cached_property
     def packages(self) -> dict[str, Distribution]:

@@ -88,12 +88,16 @@ def frames(data):
 UNSAFE = re.compile("[\0-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\ud800-\udfff]")
 
 
+def _read_function(path):
+    return read_template(path).function
+
+
 def templates(data):
     """``data`` (bytes) as ``s.yaml`` and as an env file: a Function and variables, or an error in one line."""
     with tempfile.TemporaryDirectory() as directory, contextlib.redirect_stderr(io.StringIO()):
         path = Path(directory, "s.yaml")
         path.write_bytes(data)
-        for read, kind in ((read_template, Function), (read_env_file, dict)):
+        for read, kind in ((_read_function, Function), (read_env_file, dict)):
             try:
                 found = read(path)
             except ConfigError as error:

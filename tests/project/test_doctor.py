@@ -44,8 +44,8 @@ def test_what_it_needs_is_named(shop, command, monkeypatch, missing, names):
 @pytest.mark.parametrize(
     ("props", "message"),
     [
-        ({"runtime": "nodejs20"}, "runtime in s.yaml is 'nodejs20'; only python3.9 to python3.12 run here"),
-        ({"runtime": "python3.99"}, "there is no runtime 'python3.99'; expected one of "),
+        ({"runtime": "nodejs20"}, "runtime in s.yaml is 'nodejs20'; expected one of python3.9, python3.10, python3.12"),
+        ({"runtime": "python3.99"}, "runtime in s.yaml is 'python3.99'; expected one of "),
         ({"code": "./nowhere"}, "code in s.yaml is "),
     ],
 )

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from fc_adapter.config.runtimes import RUNTIMES, Runtime
-from fc_adapter.project import findings
+from fc_adapter.project import project as project_module
 from tests.support.shop import HERE
 
 
@@ -76,20 +76,20 @@ def test_a_file_that_another_interpreter_cannot_read(shop, diagnose, monkeypatch
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     python.chmod(0o755)
-    monkeypatch.setattr(findings, "find_interpreter", lambda runtime: str(python))
+    monkeypatch.setattr(project_module, "find_interpreter", lambda runtime: str(python))
     shop.project.write(BROKEN)
     assert unreadable(diagnose()[0]) == ["broken.py", "deep.py", "null.py", "odd.py"]
 
 
 def test_a_file_that_is_newer_than_the_runtime(shop, diagnose, monkeypatch):
-    monkeypatch.setattr(findings, "find_interpreter", lambda runtime: None)
+    monkeypatch.setattr(project_module, "find_interpreter", lambda runtime: None)
     monkeypatch.setitem(RUNTIMES, HERE, Runtime((3, 5), (2, 28), ""))
     shop.project.write({**BROKEN, "newer.py": "number: int = 1\n"})
     assert unreadable(diagnose()[0]) == ["broken.py", "deep.py", "newer.py", "null.py", "odd.py"]
 
 
 def test_a_file_that_only_the_runtime_can_read(shop, diagnose, monkeypatch):
-    monkeypatch.setattr(findings, "find_interpreter", lambda runtime: None)
+    monkeypatch.setattr(project_module, "find_interpreter", lambda runtime: None)
     monkeypatch.setitem(RUNTIMES, HERE, Runtime((3, 99), (2, 28), ""))
     shop.project.write({"newer.py": "import\n"})
     found, report = diagnose(imports=True)

@@ -36,6 +36,13 @@ PROPS = {
         "initializer": {"handler": "index.initialize", "timeout": 30},
         "preStop": {"handler": "index.pre_stop", "timeout": 10},
     },
+    "triggers": [
+        {
+            "triggerName": "http",
+            "triggerType": "http",
+            "triggerConfig": {"authType": "anonymous", "methods": ["GET", "POST"]},
+        }
+    ],
 }
 
 
