@@ -204,10 +204,10 @@ class Background:
         from logging import getLogger
 
         getLogger("fc_adapter").warning(
-            "the client of request %s has waited %.2g s for background work that is still running, and is frozen until "
-            "the next request: %s. %sIf it is endless, start it before the first request or within "
-            "fc_adapter.detached(); if it takes long, raise background_timeout and the function's timeout, or use a "
-            "queue",
+            "the client of request %s has waited %.2g s for background work. This work is still running, and the "
+            "platform freezes it until the next request: %s. %sIf it is endless, start it before the first request or "
+            "within fc_adapter.detached(); if it takes long, raise background_timeout and the function's timeout, "
+            "or use a queue",
             invocation.request_id or "(no id)",
             waited,
             ", ".join([text for _, text in left]),

@@ -14,6 +14,7 @@ from .report import log_error
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
     from .invocation import Invocation, Mark
     from .options import FlushFunction
@@ -61,7 +62,8 @@ class Flush:
             problems = [f"{call.name} was not called" for call in self._calls]
         if problems:
             request_id = (invocation is not None and invocation.request_id) or "(no id)"
-            _logger.warning("request %s: flush had %.2g s: %s", request_id, end - now, ", ".join(problems))
+            limit = f" had {end - now:.2g} s" if time.monotonic() >= end else ""  # otherwise nothing has waited
+            _logger.warning("request %s: flush%s: %s", request_id, limit, ", ".join(problems))
 
     def _run_until(self, end: float, invocation: Invocation | None) -> list[str]:
         """Call the functions until ``end``. Returns what is to be said of those that have not been called or returned.
@@ -105,11 +107,25 @@ class _Call:
         """Call the function. Logs what it raises, be it an exit: the client's response is complete."""
         self.is_running = True
         try:
-            self._function()
+            result = self._function()
+            if hasattr(result, "__await__"):
+                _refuse_awaitable(self.name, result)
         except BaseException as error:
             log_error(error, "flush: %s failed with %s: %s", self.name, type(error).__name__, error)
         finally:
             self.is_running = False
+
+
+def _refuse_awaitable(name: str, awaitable: Any) -> None:
+    """Log that nothing of it has been run."""
+    if hasattr(awaitable, "close"):
+        awaitable.close()  # else Python would warn, too, that it was never awaited
+    _logger.error(
+        "flush: %s has sent nothing: it returned a %s, which must be awaited, and flush awaits nothing. Give wrap() a "
+        "function that does the work, such as lambda: asyncio.run(send())",
+        name,
+        type(awaitable).__name__,
+    )
 
 
 def _describe(function: FlushFunction) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import logging
 import logging.handlers
@@ -268,7 +269,7 @@ def test_one_that_does_not_return(caplog):
     messages = [re.sub(r"had 0\.[12]\d* s", "had 0.3 s", record.getMessage()) for record in caplog.records]
     assert messages == [
         f"request 1-flush: flush had 0.3 s: stuck has not returned, {last} was not called",
-        "request 1-flush: flush had 60 s: stuck still runs since an earlier request",
+        "request 1-flush: flush: stuck still runs since an earlier request",
     ]
 
 
@@ -291,6 +292,20 @@ print(handler({"rawPath": "/", "requestContext": {"http": {"method": "GET"}}}, c
     assert "has not returned" in done.stderr
 
 
+@pytest.mark.parametrize(("make", "name"), [("send()", "coroutine"), ("loop.create_future()", "Future")])
+def test_what_must_be_awaited_is_an_error_in_the_log(caplog, make, name):
+    async def send():
+        raise AssertionError
+
+    loop = asyncio.new_event_loop()
+    handler = wrap(wsgi, flush=[lambda: eval(make, {"send": send, "loop": loop})])
+    assert handler(make_event(), PATIENT)["statusCode"] == 200
+    loop.close()
+    [message] = [record.getMessage() for record in caplog.records if record.name == "fc_adapter"]
+    assert f"<lambda> has sent nothing: it returned a {name}, which must be awaited" in message
+    assert "lambda: asyncio.run(send())" in message
+
+
 def test_no_time_is_left(caplog):
     calls = []
     handler = wrap(wsgi, flush=[lambda: calls.append(1)])
@@ -310,7 +325,7 @@ def test_limit_without_a_timeout(monkeypatch, caplog):
     join_flush()
     assert [record.getMessage() for record in caplog.records] == [
         "request (no id): flush had 0.05 s: stuck has not returned",
-        "request (no id): flush had 0.05 s: stuck still runs since an earlier request",
+        "request (no id): flush: stuck still runs since an earlier request",
     ]
 
 
@@ -376,7 +391,7 @@ def test_no_thread_can_be_started(monkeypatch, caplog):
 
     monkeypatch.setattr(threading.Thread, "start", start)
     assert wrap(wsgi, flush=[fail])(make_event(), PATIENT)["statusCode"] == 200
-    assert "flush had 60 s: no thread could be started (can't start new thread)" in caplog.text
+    assert "flush: no thread could be started (can't start new thread)" in caplog.text
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

@@ -237,6 +237,12 @@ def _answer_error(error: BaseException, channel: Channel, request_id: str) -> Re
     """Log what the app has raised, and return its response if it was complete before, otherwise an error page."""
     from ..report import answer_error, log_error
 
+    if channel.has_answered(error):
+        response = channel.response()
+        message = "request %s: the app raised %s: %s. The client got the app's own response to that, with status %d"
+        log_error(error, message, request_id or "(no id)", type(error).__name__, error, response.status)
+        channel.end()
+        return response
     if channel.is_complete:
         message = "request %s: the app failed after its response was complete, which the client gets: %s: %s"
         log_error(error, message, request_id or "(no id)", type(error).__name__, error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from sys import exc_info
 from typing import Any
 
 from ..contract.rules import decode_header
@@ -31,6 +32,7 @@ class Channel:
         self._chunks: list[bytes] = []
         self._over: asyncio.Event | None = None
         self._is_over = False
+        self._answered = 0  # the id() of the error that the app was handling when it began the response
         self.is_complete = False
 
     async def receive(self) -> Message:
@@ -53,6 +55,7 @@ class Channel:
             if self._start is not None:
                 raise AppError("the app sent 'http.response.start' twice")
             self._start = _parse_status(message.get("status")), _parse_headers(message.get("headers", ()))
+            self._answered = id(exc_info()[1])
         elif kind == "http.response.body":
             if self._start is None:
                 raise AppError("the app sent 'http.response.body' before 'http.response.start'")
@@ -69,6 +72,13 @@ class Channel:
                 f"the app sent a message of type {shorten(kind)}, expected 'http.response.start' or "
                 "'http.response.body'"
             )
+
+    def has_answered(self, error: BaseException) -> bool:
+        """Whether the response is the app's answer to ``error``, which it then raised again, as Starlette's do."""
+        return self.is_complete and self._answered == id(error)
+
+    def end(self) -> None:
+        """An error that the app has answered itself is logged, and nothing is left to be done."""
 
     def disconnect(self) -> None:
         """Let whoever waits in ``receive`` know that the response is complete, or never will be."""
@@ -87,7 +97,7 @@ class Channel:
 
 
 class WatchedChannel(Channel):
-    """A Channel that calls ``completed()`` once, when the response is complete."""
+    """A Channel that calls ``completed()`` when the response is complete, and so is what belongs to it."""
 
     def __init__(self, completed: Callable[[], None], body: bytes) -> None:
         super().__init__(body)
@@ -98,6 +108,10 @@ class WatchedChannel(Channel):
         await super().send(message)
         if self.is_complete:
             self._completed()
+
+    def end(self) -> None:
+        """As of Channel: logging the error is no background work."""
+        self._completed()
 
 
 def _parse_status(status: object) -> int:

@@ -8,7 +8,11 @@ import logging
 import weakref
 from types import SimpleNamespace
 
+import fastapi
 import pytest
+import starlette.applications
+import starlette.background
+import starlette.responses
 
 from fc_adapter import AppError, ConfigError, wrap
 from fc_adapter.asgi import build_scope
@@ -106,6 +110,57 @@ def test_error_after_the_response_is_complete(caplog):
     assert "ValueError: mail server is down" in caplog.text
     with pytest.raises(ValueError, match="mail server"):
         handle(app, on_error="raise")
+
+
+def make_failing_app(framework):
+    """An app whose route raises, answers an error, or raises in a background task."""
+    if framework == "fastapi":
+        app = fastapi.FastAPI()
+        add, response = app.get, fastapi.Response
+    else:
+        app = starlette.applications.Starlette()
+
+        def add(path):
+            return lambda function: app.router.add_route(path, lambda request: function())
+
+        response = starlette.responses.Response
+
+    @add("/raises")
+    def raises():
+        raise LookupError("no such tea")
+
+    @add("/later")
+    def later():
+        return response("no", 500, background=starlette.background.BackgroundTask(raises))
+
+    return app
+
+
+@pytest.mark.parametrize("framework", ["fastapi", "starlette"])
+@pytest.mark.parametrize("page", [None, 418])
+def test_error_that_the_app_has_answered_and_raised_again(caplog, framework, page):
+    app = make_failing_app(framework)
+    if page:
+        app.add_exception_handler(Exception, lambda request, error: starlette.responses.Response("tea", page))
+    times = []
+    handler = wrap(app)
+    handler._server.watch(lambda: times.append(len(caplog.records)))
+    assert handler(make_event(raw_path="/raises"))["statusCode"] == (page or 500)
+    (record,) = [each for each in caplog.records if each.name == "fc_adapter"]
+    assert record.getMessage() == (
+        "request 1-event: the app raised LookupError: no such tea. The client got the app's own response to that, with "
+        f"status {page or 500}"
+    )
+    assert record.exc_info[1].args == ("no such tea",)
+    assert times == [0, 1]  # and logging it was no background work
+    with pytest.raises(LookupError):
+        wrap(app, on_error="raise")(make_event(raw_path="/raises"))
+
+
+@pytest.mark.parametrize("framework", ["fastapi", "starlette"])
+def test_error_in_the_background_of_a_response_that_is_a_500(caplog, framework):
+    assert wrap(make_failing_app(framework))(make_event(raw_path="/later"))["statusCode"] == 500
+    assert "request 1-event: the app failed after its response was complete, which the client gets" in caplog.text
 
 
 def test_app_that_cancels_itself_after_its_response():
