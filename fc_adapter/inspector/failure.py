@@ -171,13 +171,14 @@ def _best_stack(stacks: list[Trace], code: Code) -> Trace:
 
 
 def _describe(traces: list[Trace], kind: str, code: Code, mask: Masker) -> dict[str, Any]:
-    *causes, last = [_describe_trace(trace, code) for trace in traces]
-    described = {"kind": kind, **last, "causes": causes[::-1]}
+    shown = [_describe_trace(trace, code) for trace in traces]
+    causes, last = shown[-2::-1], shown[-1]
+    described = {"kind": kind, **last, "causes": causes}
     if last["own"] is None:
         # The user's line may be in what led to it: a framework raises an error of its own instead.
-        described["via"] = next((cause["own"] for cause in described["causes"] if cause["own"] is not None), None)
-    shown: dict[str, Any] = mask_json(described, mask)
-    return shown
+        described["via"] = next((cause["own"] for cause in causes if cause["own"] is not None), None)
+    masked: dict[str, Any] = mask_json(described, mask)
+    return masked
 
 
 def _describe_trace(trace: Trace, code: Code) -> dict[str, Any]:

@@ -97,7 +97,9 @@ def _thread_stacks(frame: FrameType | None) -> Iterator[_Stack]:
 
 def _task_stacks() -> Iterator[_Stack]:
     asyncio: Any = sys.modules.get("asyncio")
-    loop = None if asyncio is None else asyncio._get_running_loop()
+    if asyncio is None:
+        return
+    loop = asyncio._get_running_loop()
     if loop is not None:
         for task in sorted(asyncio.all_tasks(loop), key=lambda task: str(task.get_name())):
             frames = ((each, each.f_lineno) for each in _await_chain(task.get_coro()))

@@ -188,7 +188,7 @@ def check_inspector(choices):
         history.log("c-1", f"FC Invoke Start RequestId: {entry.request_id}\n".encode())
         history.log("c-1", line.encode("utf-8", "surrogatepass"))
     app = App(
-        function=Function(handler=Target(None, "index", "handler"), runtime=(3, 12)),
+        function=Function(handler=Target(Path("code"), "index", "handler"), runtime=(3, 12)),
         gateway=Gateway(_Instances(Reply("result", b"", "c-1")), Trigger(), _Seen(began=history.begin)),
         pool=None,
         history=history,
