@@ -2,6 +2,7 @@
 
 import hashlib
 from io import BytesIO
+from urllib.parse import parse_qsl
 
 from flask import Flask, abort, request, send_file
 
@@ -48,6 +49,22 @@ def upload():
 @app.get("/download")
 def download():
     return send_file(BytesIO(FILE), "text/csv", as_attachment=True, download_name=FILE_NAME)
+
+
+@app.get("/")
+def index():
+    """For a browser: a form that sends a file, and a link that downloads one."""
+    return (
+        "<form action=/upload method=post enctype=multipart/form-data><input name=note value=谢谢>"
+        "<input type=file name=file><button>上传</button></form><a href=/download>下载</a>"
+    )
+
+
+@app.route("/answer", methods=["GET", "POST"])
+def answer():
+    """What a form of the page in GBK holds."""
+    form = request.get_data() if request.method == "POST" else request.query_string
+    return dict(parse_qsl(form.decode("ascii"), encoding="gbk"))["name"], {"Content-Type": "text/plain; charset=utf-8"}
 
 
 @app.get("/old")

@@ -13,8 +13,14 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 FORM = "application/x-www-form-urlencoded"
 
-# A page in GBK. The second byte of a character may be ASCII: 乗 ends with a backslash.
-GBK_PAGE = "<meta charset=gbk><p>龙井茶，乗车 8 元</p>".encode("gbk")
+# A page in GBK, with forms, which browsers send in the page's charset. The second byte of a character may be ASCII:
+# 乗 ends with a backslash.
+GBK_TEXT = "龙井茶，乗车 8 元"
+GBK_PAGE = (
+    f"<title>茶</title><p>{GBK_TEXT}</p>"
+    "<form action=/answer method=post id=post><input name=name value=你好，乗><button>发送</button></form>"
+    "<form action=/answer id=get><input name=name value=你好，乗><button>发送</button></form>"
+).encode("gbk")
 
 # What a browser's user may call a file.
 FILE_NAME = "报价单（第 1 版）.csv"
