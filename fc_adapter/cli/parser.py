@@ -120,6 +120,11 @@ def _add_serve(commands: argparse._SubParsersAction[_Parser]) -> None:
     )
     parser.add_argument("--no-freeze", action="store_true", help="let instances run on between requests")
     parser.add_argument("--in-process", action="store_true", help="run the function in this process, for debuggers")
+    parser.add_argument(
+        "--bundle",
+        action="store_true",
+        help="run the content of the archive with the runtime's Python, and nothing of this environment",
+    )
     parser.add_argument("--reload", action="store_true", help="start new instances when files have changed")
     parser.add_argument("--record", metavar="DIR", help="keep each exchange as a file in DIR")
     parser.add_argument("--check", metavar="PATH", help="send one request, print the answer and end")

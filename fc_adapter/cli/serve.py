@@ -43,16 +43,30 @@ _TAKEN = (errno.EADDRINUSE, errno.EACCES)
 
 def serve(options: argparse.Namespace) -> int:
     """Serve the function until Ctrl-C or SIGTERM."""
-    with Console() as console:
-        return _serve(options, console)
+    _check_options(options)
+    function = configure(options)
+    with Console() as console, contextlib.ExitStack() as stack:
+        notes: list[str] = []
+        if options.bundle:
+            from ..project.bundle import unpacked
+
+            function, notes = stack.enter_context(unpacked(function))
+        return _serve(options, function, [*notes, *_notes(options, function)], console)
 
 
-def _serve(options: argparse.Namespace, console: Console) -> int:
+def _check_options(options: argparse.Namespace) -> None:
     if options.reload and options.in_process:
         raise ConfigError("--reload starts new instances, and with --in-process there are none: choose one of them")
+    if options.bundle and (options.reload or options.in_process):
+        other = "--reload" if options.reload else "--in-process"
+        raise ConfigError(
+            f"--bundle runs a copy of the archive in a process of its own, which {other} cannot: choose one"
+        )
     if options.check is not None and not options.check.startswith("/"):
         raise ConfigError(f"--check is a path such as /, got {options.check!r}")
-    function = configure(options)
+
+
+def _serve(options: argparse.Namespace, function: Function, notes: list[str], console: Console) -> int:
     facts = _read_facts(options, console)
     recording = _start_recording(options, console)
     inspector = _make_inspector(options)
@@ -80,10 +94,10 @@ def _serve(options: argparse.Namespace, console: Console) -> int:
     watcher = None
     try:
         _on_termination(_interrupt)
+        for note in notes:
+            console.say(f"note: {note}")
         if not warm_up(platform.pool, function, console, options.name) and not options.reload:
             return 1
-        for note in _notes(options, function):
-            console.say(f"note: {note}")
         if options.reload:
 
             def renew(changed: list[str]) -> None:
@@ -196,8 +210,11 @@ def _serve_inspector(
 def _notes(options: argparse.Namespace, function: Function) -> list[str]:
     notes = []
     here = sys.version_info[:2]
-    if function.runtime != here:
-        notes.append(f"this is {_version(here)}; the function is configured for {_version(function.runtime)}")
+    if function.runtime != here and function.interpreter is None:
+        notes.append(
+            f"this is {_version(here)}, and the function is configured for {_version(function.runtime)}: what differs "
+            "between them does not show here. Run what fc-adapter build has made with that Python: serve --bundle"
+        )
     if not _is_loopback(options.host):
         notes.append(f"listening on {options.host}: whoever can reach this machine can call your function")
     if not CAN_FREEZE and not options.no_freeze:

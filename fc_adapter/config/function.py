@@ -24,7 +24,8 @@ class Function:
 
     ``handler`` is a Target to import, or the handler function itself. ``timeout`` is in seconds, ``memory`` in MB,
     ``runtime`` is the (major, minor) version of Python whose shape the context has. ``environment`` is added to the
-    environment of the instance.
+    environment of the instance. ``interpreter`` is the Python that runs it, with the standard library alone and nothing
+    of this process's environment; None is this Python and its packages.
     """
 
     handler: Any
@@ -37,6 +38,7 @@ class Function:
     initializer: Hook | None = None
     pre_stop: Hook | None = None
     methods: tuple[str, ...] = METHODS
+    interpreter: str | None = None
 
     @property
     def label(self) -> str:

@@ -45,7 +45,8 @@ def configure(options: argparse.Namespace) -> Function:
         if value is not None:
             changes[name] = Hook(value, 60.0)
     environment = dict(function.environment)
-    notes += _localize(environment, function.handler, function.runtime)
+    if not getattr(options, "bundle", False):
+        notes += _localize(environment, function.handler, function.runtime)
     for path in options.env_file:
         environment.update(read_env_file(Path(path)))
     environment.update(parse_variable(variable, "--env") for variable in options.env)

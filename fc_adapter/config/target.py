@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..application import NotFoundError
 
@@ -16,11 +16,19 @@ class Target(NamedTuple):
     module: str
     attribute: str
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A Path that Python 3.13 has pickled is unknown to others, and an instance may run another Python."""
+        return _unpickle, (str(self.directory), self.module, self.attribute)
+
     def check_directory(self) -> None:
         """Raise NotFoundError unless the code directory is there."""
         if not self.directory.is_dir():
             name = f"{self.module}.{self.attribute}"
             raise NotFoundError(f"cannot load {name}: no directory {str(self.directory)!r}")
+
+
+def _unpickle(directory: str, module: str, attribute: str) -> Target:
+    return Target(Path(directory), module, attribute)
 
 
 def parse_target(text: str) -> Target:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,9 @@ if hasattr(os, "setpgid"):
 sys.path[:] = [{str(Path(__file__).parents[2])!r}, *(path for path in sys.path if path)]
 import fc_adapter
 del sys.path[0]
+if sys.flags.no_site:
+    import site
+    site.setquit()
 if {_IS_KEPT}:
     from fc_adapter.runner.keeper import keep
     keep(%d)
@@ -86,9 +89,9 @@ class Instance:
         self._stopped: set[int] = set()
         self._settled = 0  # the newest process when all that there were stood still
         self._process = subprocess.Popen(
-            [sys.executable, "-u", "-c", _PROGRAM % os.getpid()],
+            [*_command(function.interpreter), "-u", "-c", _PROGRAM % os.getpid()],
             cwd=function.handler.directory,
-            env={**os.environ, **function.platform_environment(self.id)},
+            env={**_surroundings(function.interpreter), **function.platform_environment(self.id)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -359,6 +362,16 @@ class Instance:
         with self._process.stderr as stream:  # type: ignore[union-attr]
             for line in iter(lambda: stream.readline(_LINE_BYTES), b""):
                 self._log(self.id, line)
+
+
+def _command(interpreter: str | None) -> list[str]:
+    """How to run the worker. Another interpreter has no packages of its own: -S leaves out its site-packages."""
+    return [sys.executable] if interpreter is None else [interpreter, "-S"]
+
+
+def _surroundings(interpreter: str | None) -> Mapping[str, str]:
+    """The variables that an instance has besides the function's and the platform's."""
+    return os.environ if interpreter is None else {"HOME": "/tmp", "LANG": "C.UTF-8", "PATH": os.defpath}
 
 
 def pre_stop_failure(error: bytes) -> bytes:
