@@ -16,8 +16,8 @@ def main() -> None:
     if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
         # Python would wait for what a function has left running, which may never end.
         atexit._run_exitfuncs()
-        sys.stdout.flush()
-        os._exit(status)
+        sys.stdout.flush()  # pragma: no cover - coverage ends with the functions of atexit
+        os._exit(status)  # pragma: no cover - as above
     sys.exit(status)
 
 

@@ -97,7 +97,7 @@ def join_all(find: Callable[[], list[Work]], seconds: float) -> list[Work]:
 def detach(before: frozenset[Any]) -> None:
     """Let what runs now, and was not there ``before``, belong to no request."""
     while not all(work.names for work in _find(threading.enumerate())):
-        time.sleep(0.001)
+        time.sleep(0.001)  # pragma: no cover - only while a thread is about to take its work
     _detached.update(begin() - before)
 
 
@@ -223,5 +223,9 @@ def _waking(executor: Any) -> Work:
 def _name_item(item: Any) -> Names:
     if hasattr(item, "fn"):
         return name_call(item.fn, item.args)
-    task = getattr(item, "task", None)  # since Python 3.14; a subclass may make what it wants of it
-    return name_call(task[0], task[1]) if isinstance(task, tuple) and len(task) == 3 else (type(item).__qualname__,)
+    return _name_task(getattr(item, "task", None)) or (type(item).__qualname__,)  # pragma: no cover - see below
+
+
+def _name_task(task: Any) -> Names:  # pragma: no cover - since Python 3.14
+    """Names of an item's task; a subclass may make what it wants of it."""
+    return name_call(task[0], task[1]) if isinstance(task, tuple) and len(task) == 3 else ()

@@ -193,11 +193,8 @@ def _environ_keys(names: HeaderNames) -> list[str]:
     text = f"HTTP_{text.upper()}".replace("-", "_").replace("\n", "\nHTTP_")
     keys = text.split("\n")
     if "HTTP_CONTENT_" in text:
-        for key in _UNPREFIXED:
-            count = keys.count(f"HTTP_{key}")
-            if count > 1:
-                return []
-            if count:
+        for key in _UNPREFIXED:  # either once at most: a name in two spellings is not split
+            if f"HTTP_{key}" in keys:
                 keys[keys.index(f"HTTP_{key}")] = key
     return keys
 

@@ -7,6 +7,7 @@ import functools
 import gc
 import json
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -295,6 +296,12 @@ def test_detached_threads_belong_to_no_request(caplog):
     finally:
         release.set()
     assert not caplog.records
+
+
+def test_detached_where_nothing_has_been_served():
+    program = "import fc_adapter\nwith fc_adapter.detached():\n    print('detached')"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("detached\n", "")
 
 
 def test_detached_outside_of_any_request():

@@ -316,7 +316,7 @@ def test_no_time_is_left(caplog):
 
 
 def test_limit_without_a_timeout(monkeypatch, caplog):
-    monkeypatch.setattr("fc_adapter.flush._LIMIT", 0.05)
+    monkeypatch.setattr("fc_adapter.flush._LIMIT", 0.5)
     stuck = Stuck()
     handler = wrap(wsgi, flush=[stuck])
     handler(make_event(request_id=""))
@@ -324,7 +324,7 @@ def test_limit_without_a_timeout(monkeypatch, caplog):
     stuck.may_return.set()
     join_flush()
     assert [record.getMessage() for record in caplog.records] == [
-        "request (no id): flush had 0.05 s: stuck has not returned",
+        "request (no id): flush had 0.5 s: stuck has not returned",
         "request (no id): flush: stuck still runs since an earlier request",
     ]
 

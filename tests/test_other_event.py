@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import subprocess
+import sys
+import threading
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
@@ -109,6 +112,37 @@ def test_a_common_function_runs_outside_of_the_loop():
 
     assert wrap(app, on_other_event=on_timer)(TIMER) == (TIMER, None)
     assert app.state.log == []
+
+
+@pytest.mark.parametrize(("error", "is_waited_for"), [(ValueError, True), (SystemExit, False)])
+def test_a_common_function_that_raises_ends_with_its_threads(error, is_waited_for):
+    release, ended = threading.Event(), []
+
+    def work():
+        release.wait(0.2 if is_waited_for else 60)
+        ended.append(True)
+
+    def on_timer(event, context):
+        threading.Thread(target=work).start()
+        raise error("the function's own")
+
+    with pytest.raises(error):
+        wrap(make_shop(), on_other_event=on_timer, background_timeout=60)(TIMER)
+    assert ended == [True] * is_waited_for
+    release.set()
+
+
+def test_a_common_function_where_there_is_no_other_thread():
+    program = f"""
+import fc_adapter
+
+async def app(scope, receive, send):
+    raise AssertionError("the app is for HTTP")
+
+print(fc_adapter.wrap(app, on_other_event=lambda event, context: len(event))({TIMER!r}))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == (f"{len(TIMER)}\n", "")
 
 
 def test_the_invocation_is_current_in_it_and_in_its_tasks():

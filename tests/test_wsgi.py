@@ -62,6 +62,18 @@ def test_whole_environ():
     }
 
 
+def test_content_type_in_two_spellings():
+    seen = []
+
+    def app(environ, start_response):
+        seen.append((environ["CONTENT_TYPE"], environ.get("HTTP_CONTENT_TYPE")))
+        start_response("200 OK", [])
+        return []
+
+    wrap(app)(make_event(headers={"Content-Type": "a/b", "content-type": "c/d", "X-A": "1"}))
+    assert seen == [("a/b,c/d", None)]
+
+
 @pytest.mark.parametrize(
     ("target", "path_info"),
     [

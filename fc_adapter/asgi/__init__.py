@@ -104,9 +104,8 @@ class Server:
         body = stream.read(int(environ.get("CONTENT_LENGTH") or 0)) if stream else b""
         scope: Any = build_scope_of_environ(cast("Any", environ))
         scope.setdefault("client", (environ["REMOTE_ADDR"], 0) if environ.get("REMOTE_ADDR") else None)
-        for key in ("query_string", "headers", "wsgi_environ"):  # to where build_scope() has them: behind the others
-            if key in scope:
-                scope[key] = scope.pop(key)
+        last = [key for key in ("query_string", "headers", "wsgi_environ") if key in scope]
+        scope.update({key: scope.pop(key) for key in last})  # to where build_scope() has them: behind the others
         response = self._respond(self._app, scope, body, invocation)
         headers = [(name, value.encode("utf-8").decode("latin-1")) for name, value in response.headers]
         start_response(f"{response.status} {response.reason or 'Unknown'}", headers)

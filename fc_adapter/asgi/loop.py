@@ -136,9 +136,9 @@ class PrivateLoop:
                 _run_until_done(loop, task)
         except BaseException:
             # An exit or an interrupt stops the loop in the middle of the task, or of the loop's own cleaning up.
-            if isinstance(loop, asyncio.BaseEventLoop):
+            if isinstance(loop, asyncio.BaseEventLoop):  # pragma: no branch - the tests have no uvloop
                 _leave(loop, hooks)
-            if task is not None:
+            if task is not None:  # pragma: no branch - unless a signal came just before
                 if not task.done():
                     task.cancel()
                     _run_until_done(loop, task)
@@ -288,7 +288,7 @@ def _step(loop: Any, coroutine: Coroutine[Any, Any, None], hooks: Any) -> None:
     except BaseException:
         _leave(loop, hooks)
         if inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED and handle not in loop._ready:
-            loop._ready.appendleft(handle)
+            loop._ready.appendleft(handle)  # pragma: no cover - its test replaces coverage's trace function
         raise
 
 
@@ -316,7 +316,7 @@ def _make_root(loop: asyncio.AbstractEventLoop) -> Task:
     root = asyncio.Task(_be_root(loop), loop=loop)
     root.set_name("fc_adapter, for as long as the loop lives")
     root.add_done_callback(_mark_as_root)
-    if hasattr(root, "_log_destroy_pending"):
+    if hasattr(root, "_log_destroy_pending"):  # pragma: no branch - a private name, which all Pythons so far have
         root._log_destroy_pending = False  # pyright: ignore[reportAttributeAccessIssue] - It ends with its loop, even when the app has closed that.
     return root
 
@@ -366,10 +366,10 @@ def close_loops_at_exit() -> bool:
     global _is_registered
     register = getattr(threading, "_register_atexit", None)
     if register is not None and not _is_registered:
-        # Its own function, which stops all executors, is called after ours if it was registered before.
-        import concurrent.futures.thread  # noqa: F401 # pyright: ignore[reportUnusedImport]
-
         try:
+            # Its own function, which stops all executors, is called after ours if it was registered before.
+            import concurrent.futures.thread  # noqa: F401 # pyright: ignore[reportUnusedImport]
+
             register(_close_loops)
         except RuntimeError:  # The process is ending.
             return False

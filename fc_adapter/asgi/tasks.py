@@ -101,7 +101,8 @@ class _TaskFactory:
         that has in its closure, so that they do not begin at once.
         """
         inner = self.__dict__["_inner"]
-        if name == "__closure__" and _EAGER_CODE and getattr(inner, "__code__", None) is _EAGER_CODE:
+        is_eager = name == "__closure__" and _EAGER_CODE and getattr(inner, "__code__", None) is _EAGER_CODE
+        if is_eager:  # pragma: no cover - from Python 3.12 on
             return (CellType(partial(_construct, inner.__closure__[0].cell_contents)),)
         return getattr(inner, name)
 
@@ -110,7 +111,8 @@ _EAGER_CODE = getattr(getattr(asyncio, "eager_task_factory", None), "__code__", 
 
 
 def _construct(make: Callable[..., Task], coro: Any, *, loop: asyncio.AbstractEventLoop, **options: Any) -> Task:
-    return _file(make(coro, loop=loop, **options), loop, options.get("context"))
+    task = make(coro, loop=loop, **options)  # pragma: no cover - from Python 3.12 on
+    return _file(task, loop, options.get("context"))  # pragma: no cover - as above
 
 
 def _file(task: Task, loop: asyncio.AbstractEventLoop, context: contextvars.Context | None) -> Task:

@@ -380,6 +380,40 @@ def test_signal_handler_that_raises_at_any_line_of_the_step_by_hand():
     handler.pre_stop()
 
 
+def test_app_that_stops_the_loop_while_it_waits(caplog):
+    async def app(scope, receive, send):
+        if scope["path"] == "/stop":
+            asyncio.get_running_loop().call_soon(asyncio.get_running_loop().stop)
+            await asyncio.sleep(60)
+        await answer(send)
+
+    handler = wrap(app, lifespan="off")
+    assert handler(make_event(raw_path="/stop"))["statusCode"] == 500
+    assert "Event loop stopped before Future completed" in caplog.text
+    assert handler(make_event())["statusCode"] == 200
+    handler.pre_stop()
+
+
+def test_first_request_when_the_process_ends():
+    """It can no longer have its loop closed before Python joins the threads."""
+    program = f"""
+import atexit
+import anyio
+import asyncio
+import fc_adapter
+
+async def app(scope, receive, send):
+    await asyncio.sleep(0.01)
+    await send({{"type": "http.response.start", "status": 204}})
+    await send({{"type": "http.response.body"}})
+
+handler = fc_adapter.wrap(app, lifespan="off")
+atexit.register(lambda: print(handler({make_event()!r})["statusCode"]))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "204\n", "")
+
+
 # ---- worker threads --------------------------------------------------------------------------------------------------
 
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 import fc_adapter
 from fc_adapter.contract.trigger import read_request
 from fc_adapter.inspector.bodies import describe_body, image_type
+from fc_adapter.inspector.describe import Describer
 from fc_adapter.inspector.entry import KEPT, Begun, Entry
 from fc_adapter.inspector.masking import (
     MASK,
@@ -509,6 +510,14 @@ def test_lines_of_the_log():
     assert [line["text"][:12] for line in described["log"]][1:] == ["\\xff <script", "x" * 12]
     assert [line["lost"] for line in described["log"]][1:] == [0, 10_001 - 8192]
     assert described["lines"] == 3
+
+
+def test_request_that_still_runs_is_masked_when_it_is_taken_along():
+    request = read_request("GET", "/", [("X-Key", "abcdefghij")])
+    running = Entry(1, Begun(request, "r", 0.0, 0.0, None, 0), None)
+    concealed = Describer(secrets=["abcdefghij"], custom_domain=False).conceal(running, reveal=False)
+    assert (concealed.exchange, "abcdefghij" in repr(concealed.request)) == (None, False)
+    assert dict(running.request.headers)["X-Key"] == "abcdefghij"
 
 
 # ---- the timeline ----------------------------------------------------------------------------------------------------
