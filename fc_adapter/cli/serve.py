@@ -20,6 +20,7 @@ from urllib.parse import quote, urlsplit
 from ..config.function import Function
 from ..config.options import configure
 from ..contract.facts import DEFAULT_FACTS, Facts
+from ..contract.query import parse_query_string
 from ..errors import ConfigError
 from ..messages import Response
 from ..runner.console import Console
@@ -70,7 +71,8 @@ def _serve(options: argparse.Namespace, function: Function, notes: list[str], co
     facts = _read_facts(options, console)
     recording = _start_recording(options, console)
     inspector = _make_inspector(options)
-    observers = [each for each in (console, inspector, recording) if each is not None]
+    joined = _JoinedLists(function.handler.directory, console)
+    observers = [each for each in (console, inspector, recording, joined) if each is not None]
     port = options.port
     if port is None:
         port = DEFAULT_PORT if options.check is None else 0
@@ -173,6 +175,33 @@ class _Recording(Observer):
             self._recorder.write(exchange)
         except Exception as error:
             self._console.say(f"cannot record the exchange: {str(error) or type(error).__name__}")
+
+
+class _JoinedLists(Observer):
+    """Says once that the platform has joined a list which the code in ``directory`` reads out of the query by hand."""
+
+    def __init__(self, directory: Path, console: Console) -> None:
+        self._directory = directory
+        self._console = console
+        self._names: set[str] | None = None
+
+    def ended(self, exchange: Exchange) -> None:
+        """Compare the query with what the code reads, which is looked at once a name has come twice."""
+        names = [name for name, _ in parse_query_string(exchange.request.query_string)]
+        repeated = {name for name in names if names.count(name) > 1}
+        if not repeated or exchange.event is None:
+            return
+        if self._names is None:
+            from ..project.joined import read_by_hand
+
+            self._names = {each.name for each in read_by_hand(self._directory)}
+        joined = sorted(repeated & self._names)
+        if joined:
+            self._names = set()
+            self._console.say(
+                f"note: ?{joined[0]}=a&{joined[0]}=b has reached the function as {joined[0]}=a,b, as on the platform, "
+                f"and the code reads it as a list: wrap(app, split_query={joined})"
+            )
 
 
 def _start_recording(options: argparse.Namespace, console: Console) -> _Recording | None:

@@ -3,7 +3,8 @@
 Like the runner, this is for the developer's machine. A project is read; it is imported, in a process of its own, by one
 check of ``doctor`` and to time its import after a build.
 
-- ``source``: the project's files as syntax trees; ``find_app``: the apps in them; ``apps``: calls that make apps.
+- ``source``: the project's files as syntax trees; ``find_app``: the apps in them; ``apps``: calls that make apps;
+  ``joined``: lists that are read by hand.
 - ``init``, ``templates``: the files that deploying adds.
 - ``build``: the packages beside the code. ``requirements``: which; ``installer``: by uv or pip; ``staging``:
   beside the last build; ``bytecode``: compiled; ``archive``: zipped. ``summary``, ``import_time``: what it ends with.

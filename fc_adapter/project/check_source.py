@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from ..contract.rules import RESERVED_PREFIX, RESERVED_RESPONSE_HEADERS
 from .findings import Finding
 from .interpreter import compile_files
+from .joined import find_unnamed
 from .project import Project
 from .source import Function, Module, assignments, defined_names, last_name, text_of
 
@@ -197,6 +198,21 @@ def check_flush(project: Project) -> Iterator[Finding]:
             "the platform freezes the instance when the handler returns: what is not sent by then waits for the next "
             "request, or is lost",
             todo,
+        )
+
+
+def check_lists(project: Project) -> Iterator[Finding]:
+    """Whether lists are named that the app reads out of the query by hand, as nothing declares them."""
+    unnamed = find_unnamed(project.modules)
+    if unnamed:
+        names = [each.name for each in unnamed]
+        places = [project.place(each.module, each.node) for each in unnamed]
+        yield Finding(
+            "warning",
+            "lists",
+            f"the app reads a list out of the query ({_few(places)})",
+            "the platform joins ?tag=a&tag=b into tag=a,b: without its name in wrap(), the list has one value, 'a,b'",
+            f"wrap(app, split_query={names}), or split_query=False if none of them comes more than once",
         )
 
 

@@ -65,6 +65,7 @@ def _examine(options: argparse.Namespace) -> list[Finding]:
         check_source.check_headers,
         check_source.check_streaming,
         check_source.check_flush,
+        check_source.check_lists,
         check_source.check_hosts,
         check_source.check_database,
         check_secrets.check_secrets,

@@ -11,6 +11,7 @@ from ..config.runtimes import default_runtime, parse_runtime
 from ..errors import ConfigError
 from ..terminal import tell
 from .find_app import Candidate, find_app
+from .joined import read_by_hand
 from .requirements import ADAPTER, find_requirements
 from .source import Module, defined_names
 from .templates import IGNORED, Entry, config_source, entry_source
@@ -40,7 +41,8 @@ def init(options: argparse.Namespace) -> int:
         notes += found.notes
         package = found.app.package
         entry = Entry(_free_module(directory), _has_lifespan(found.app))
-        files[f"{entry.module}.py"] = entry_source(found.app, entry, directory)
+        lists = [each.name for each in read_by_hand(directory)]
+        files[f"{entry.module}.py"] = entry_source(found.app, entry, directory, lists)
     if not find_requirements([directory]):
         files["requirements.txt"] = "".join(f"{each}\n" for each in (package, ADAPTER) if each)
         notes.append("list in requirements.txt what else the app needs")

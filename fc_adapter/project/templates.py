@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -116,8 +117,8 @@ class Entry(NamedTuple):
     has_hooks: bool
 
 
-def entry_source(candidate: Candidate, entry: Entry, directory: Path) -> str:
-    """The source of the entry in ``directory`` that wraps this app."""
+def entry_source(candidate: Candidate, entry: Entry, directory: Path, lists: Sequence[str] = ()) -> str:
+    """The source of the entry in ``directory`` that wraps this app. ``lists``: parameters of the query to be split."""
     standard, others, setup = set(), ["import fc_adapter"], []
     path = _path_below(candidate.root, directory)
     if path:
@@ -138,7 +139,8 @@ def entry_source(candidate: Candidate, entry: Entry, directory: Path) -> str:
         app = f"{candidate.attribute}()"
     else:
         app = f'"{candidate.name}"'
-    blocks = [sorted(standard), others, [*setup, f"handler = fc_adapter.wrap({app})"]]
+    options = f", split_query={json.dumps(list(lists), ensure_ascii=False)}" if lists else ""
+    blocks = [sorted(standard), others, [*setup, f"handler = fc_adapter.wrap({app}{options})"]]
     text = "\n\n".join("\n".join(block) for block in blocks if block)
     hooks = _HOOKS if entry.has_hooks else ""
     return f'"""The entry that s.yaml names: Function Compute calls ``{entry.module}.handler``."""\n\n{text}\n{hooks}'

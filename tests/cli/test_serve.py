@@ -306,6 +306,31 @@ def test_says_when_it_listens_for_everybody(serve):
     assert server.get().status == 200
 
 
+READS_LIST = """
+import fc_adapter, flask
+
+app = flask.Flask(__name__)
+app.add_url_rule("/", view_func=lambda: flask.request.args.getlist("tag"))
+handler = fc_adapter.wrap(app)
+"""
+
+
+def test_says_once_that_a_list_is_joined_which_the_code_reads_by_hand(serve):
+    server = serve(READS_LIST, "index:handler")
+    assert server.get("/?tag=a&other=1&other=2").json == ["a"]
+    assert server.get("/?tag=a,b").json == ["a,b"]
+    assert "note" not in server.log
+    for _ in range(2):
+        assert server.get("/?tag=a&tag=b&other=1").json == ["a,b"]
+    note = (
+        "note: ?tag=a&tag=b has reached the function as tag=a,b, as on the platform, and the code reads it as a list: "
+    )
+    server.wait_for(re.escape(note + "wrap(app, split_query=['tag'])"))
+    assert server.get("/?tag=a&tag=b").json == ["a,b"]
+    server.stop()
+    assert server.log.count(note) == 1
+
+
 @pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6")
 def test_ipv6(tmp_path):
     try:

@@ -296,6 +296,41 @@ def test_what_sends_nothing_later(shop, diagnose, source):
 
 
 @pytest.mark.parametrize(
+    ("read", "name"),
+    [
+        ("request.args.getlist('tag')", "tag"),
+        ("flask.request.values.getlist('tag[]', type=int)", "tag[]"),
+        ("request.GET.getlist('tag')", "tag"),
+        ("request.query_params.getlist('tag')", "tag"),
+        ("request.query.getall('tag')", "tag"),
+        ("req.get_param_as_list('tag')", "tag"),
+        ("request.form.getlist('tag')", ""),
+        ("request.args.getlist(name)", ""),
+        ("request.args.getlist()", ""),
+        ("request.args['tag'].getlist", ""),
+    ],
+)
+@pytest.mark.parametrize(
+    ("wrap", "is_named"),
+    [
+        ("wrap(app)", False),
+        ("wrap(app, split_query=['other'])", False),
+        ("wrap(app, split_query=['tag', 'tag[]'])", True),
+        ("wrap(app, split_query=('tag', 'tag[]'))", True),
+        ("wrap(app, split_query=True)", True),
+        ("wrap(app, split_query=False)", True),
+        ("wrap(app, split_query=[NAME])", True),
+    ],
+)
+def test_lists_that_are_read_by_hand(shop, diagnose, read, name, wrap, is_named):
+    hooks = "initialize = handler.initialize\npre_stop = handler.pre_stop\n"
+    shop.project.write({"index.py": f"import fc_adapter\nhandler = fc_adapter.{wrap}\n{hooks}"})
+    shop.project.write({"pages.py": f"def first():\n    return {read}, {read}\n"})
+    message = "the app reads a list out of the query (pages.py, line 2)"
+    assert diagnose()[0] == ([("warning", "lists", message)] if name and not is_named else [])
+
+
+@pytest.mark.parametrize(
     ("hosts", "is_found"),
     [
         ("[]", True),

@@ -56,6 +56,12 @@ def test_a_wsgi_app_gets_an_entry_without_hooks(project, command):
     assert "instanceLifecycleConfig" not in props_of(project)
 
 
+def test_lists_that_the_app_reads_by_hand_are_named(project, command):
+    project.write({"app.py": FLASK, "pages.py": "def index(request):\n    return request.args.getlist('标签')\n"})
+    assert command("init")[0] == 0
+    assert 'handler = fc_adapter.wrap("app:app", split_query=["标签"])\n' in project.read("index.py")
+
+
 @pytest.mark.parametrize(
     "app",
     [
