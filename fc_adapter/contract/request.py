@@ -97,15 +97,18 @@ def parse_event(event: object, *, split_query: SplitQuery = ()) -> Request:
 def parse_loaded(event: Event, *, split_query: SplitQuery = ()) -> Request:
     """``parse_event`` for an event that ``load_event`` has returned."""
     # Nearly every event has all of its fields, and ASCII in them: then one look is enough for all.
+    usual = None
     try:
         context, headers, parameters = event["requestContext"], event["headers"], event["queryParameters"]
         http = context["http"]
         texts = http["method"], event["rawPath"], http["protocol"], http["sourceIp"], context["domainName"]
         text = "".join([*texts, *headers.values()])
-        is_usual = text.isascii() and not has_breaks(text) and texts[0] in _USUAL_METHODS and texts[1] != ""
+        if text.isascii() and not has_breaks(text) and texts[0] in _USUAL_METHODS and texts[1] != "":
+            usual = texts, headers, parameters
     except (AttributeError, KeyError, TypeError):
-        is_usual = False
-    if is_usual:
+        pass
+    if usual is not None:
+        texts, headers, parameters = usual
         if type(parameters) is not dict:
             parameters = get_mapping(event, "queryParameters")
         body = _parse_body(event)

@@ -6,7 +6,7 @@ import ctypes
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,7 +23,7 @@ _BESIDE = {STAMP, ".lock", "__pycache__", "bin", "etc", "include", "lib", "share
 
 
 @contextmanager
-def work_directory(directory: Path, target: Path) -> Iterator[Path]:
+def work_directory(directory: Path, target: Path) -> Generator[Path, None, None]:
     """A new directory in ``directory`` for files in between, which is gone afterwards. One build at a time has it.
 
     What an interrupted build has left is removed; should it have been stopped while it replaced ``target``, that is

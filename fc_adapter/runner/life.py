@@ -122,9 +122,11 @@ class AnyInstance(Protocol):
 
     def start(self) -> Reply | None:
         """Load the function. Returns None, or the error when that failed; then the instance has ended."""
+        ...
 
     def invoke(self, event: bytes, request_id: str) -> Reply:
         """Run one event, after the Initializer if it is the first."""
+        ...
 
     def stop(self) -> None:
         """Run the PreStop hook, and end."""
@@ -134,12 +136,16 @@ class AnyInstance(Protocol):
 
     def has_ended(self) -> bool:
         """Whether it has ended by itself, or can take no further event."""
+        ...
 
     def has_gone(self) -> bool:
         """Whether its process is no longer there, whoever has noticed it."""
+        ...
 
     def held_bytes(self) -> int:
         """The memory that it holds now; 0 where that is not known."""
+        ...
 
     def peak_bytes(self) -> int:
         """The most memory that it has held; 0 where that is not known."""
+        ...
