@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 from ..errors import ConfigError
 
+# The file that ``fc-adapter build`` leaves among the packages: what they were built from.
+STAMP = ".fc-adapter.json"
+
 
 class Runtime(NamedTuple):
     """A built-in runtime. ``glibc`` is the version of the C library that compiled packages find there.

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from .requirements import STAMP
+from ..config.runtimes import STAMP
 
 MB = 1_000_000
 # Documented in "Limits" (Function Compute 3.0): the archive's size, when it is uploaded through OSS or the console, as

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from .. import __version__
 from ..config.function import Function, is_like_platform
-from ..config.runtimes import Runtime, parse_runtime
+from ..config.runtimes import STAMP, Runtime, parse_runtime
 from ..config.template import read_template
 from ..errors import ConfigError
 from ..terminal import tell
@@ -28,7 +28,7 @@ from .archive import list_files, write_archive
 from .bytecode import Compiled, compile_files
 from .installer import find_installer
 from .interpreter import find_interpreter
-from .requirements import STAMP, Requirements, find_requirements, read_requirements
+from .requirements import Requirements, find_requirements, read_requirements
 from .source import find_sources
 from .staging import replace, strangers, work_directory
 from .summary import describe_import, describe_sizes, megabytes

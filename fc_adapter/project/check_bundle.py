@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 
 from ..config.runtimes import Runtime
 from .archive import API_LIMIT, LIMIT, MB
+from .build import is_outdated, read_stamp
 from .findings import Finding
 from .ignore import archived_files
 from .project import Project, metadata_field
@@ -79,6 +80,20 @@ def check_wheels(project: Project) -> Iterator[Finding]:
             f"they may need a newer C library than the runtime's glibc {glibc}",
             f"use a manylinux wheel: {project.build}",
         )
+
+
+def check_build(project: Project) -> Iterator[Finding]:
+    """Whether the packages are what ``fc-adapter build`` would install now."""
+    for target in project.path[1:]:
+        built_for = read_stamp(target).get("runtime", project.runtime.name)
+        if built_for != project.runtime.name:
+            message = f"{target} was built for {built_for}, and the function runs on {project.runtime.name}"
+        elif is_outdated(project.directory, target):
+            message = f"what the project requires has changed since {target} was built"
+        else:
+            continue
+        why = "the function would run with other packages than its requirements say"
+        yield Finding("warning", "build", message, why, f"build again: {project.build}")
 
 
 def check_requirements(project: Project) -> Iterator[Finding]:

@@ -57,6 +57,7 @@ def _examine(options: argparse.Namespace) -> list[Finding]:
         check_source.check_syntax,
         check_bundle.check_adapter,
         check_bundle.check_wheels,
+        check_bundle.check_build,
         check_bundle.check_requirements,
         *([] if options.no_import else [check_import.check_import]),
         check_config.check_timeout,

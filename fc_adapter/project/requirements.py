@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from ..config.runtimes import STAMP
 from ..errors import ConfigError
 
 ADAPTER = "fc-adapter"
-STAMP = ".fc-adapter.json"
 
 _OPTION = re.compile(r"(-r|--requirement|-c|--constraint|-e|--editable|-f|--find-links)(?:[ =]\s*|(?<=^-\w))(\S.*)")
 _NAME = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?")

@@ -10,7 +10,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .requirements import STAMP
+from ..config.runtimes import STAMP
 
 WORK = ".fc-build"
 

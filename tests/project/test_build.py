@@ -518,3 +518,39 @@ def test_what_reads_the_project_is_missing(project, index, command, monkeypatch)
     hide(monkeypatch, "pathspec", "yaml")
     status, _, err = command("build")
     assert (status, err) == (2, "fc-adapter build: build needs pathspec and yaml: pip install 'fc-adapter[local]'\n")
+
+
+# ---- what others make of it ------------------------------------------------------------------------------------------
+
+
+def test_doctor_says_when_it_is_time_to_build(project, index, command):
+    def warnings(*arguments):
+        report = json.loads(command("doctor", "--json", "--no-import", *arguments)[1])
+        return [each["message"] for each in report["findings"] if each["check"] == "build"]
+
+    target = project.directory / "python"
+    command("build", "--no-import")
+    assert warnings() == []
+    assert warnings("--runtime", OTHER) == [f"{target} was built for {HERE}, and the function runs on {OTHER}"]
+    index.require("other")
+    assert warnings() == [f"what the project requires has changed since {target} was built"]
+
+
+OTHER = "python3.9" if HERE != "python3.9" else "python3.10"
+
+
+def test_doctor_finds_no_fault_with_a_build(project, index, command):
+    command("build", "--no-import")
+    status, out, _ = command("doctor", "--strict")
+    assert (status, f"note: import: Python {NUMBER} imports index from the code alone" in out) == (0, True), out
+
+
+def test_serve_uses_what_was_built(project, index, command, monkeypatch):
+    source = "def app(environ, start_response):\n    import tool\n    start_response('200 OK', [])\n"
+    project.write({"app.py": f"{source}    return [tool.__file__.encode()]\n", "index.py": INDEX})
+    command("build", "--no-import")
+    assert command("serve", "--check", "/")[1].rstrip().endswith(f"{project.directory}/python/tool.py")
+    configure(project, runtime=OTHER)
+    project.write({"app.py": APP})
+    out = "".join(command("serve", "--check", "/")[1:])
+    assert "note: fc-adapter build has installed packages for another Python or system: this " in out

@@ -25,6 +25,7 @@ NOT_RUN = {
     r"npm ": "takes packages from the network",
     r"git clone ": "takes the project from the network",
     r"(uvicorn|gunicorn|hypercorn|flask) ": "a server of another project",
+    r"fc-adapter build": "takes packages from the network",
     r"fc-adapter doctor": "finds fault with a project whose packages only the network has",
     r"curl [^|]*\bhttps://": "a function in the cloud",
     r"fc-adapter replay .*--to https://": "a function in the cloud",
