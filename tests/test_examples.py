@@ -225,9 +225,10 @@ def test_s_yaml_deploys_the_example(example):
     assert all(0 < hook["timeout"] <= props["timeout"] for hook in hooks.values())
     (trigger,) = props["triggers"]
     assert trigger["triggerType"] == "http"
-    assert (
-        f"--python-version {props['runtime'][6:]} --python-platform {RUNTIMES[props['runtime']].uv_platform} " in text
-    )
+    assert props["runtime"] in RUNTIMES
+    assert props["environmentVariables"]["PYTHONPATH"] == "/code/python"
+    assert resource["actions"] == {"pre-deploy": [{"run": "fc-adapter build", "path": "./"}]}
+    assert "/.fc-build" in (EXAMPLES / example / ".fcignore").read_text(encoding="utf-8").splitlines()
 
 
 @pytest.mark.parametrize("example", ["flask_app", "fastapi_app", "django_app"])

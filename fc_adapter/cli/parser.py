@@ -244,7 +244,7 @@ def _add_build(commands: argparse._SubParsersAction[_Parser]) -> None:
         "The settings of uv and pip apply, such as UV_INDEX_URL and PIP_INDEX_URL.",
     )
     parser.set_defaults(command=command, name="build")
-    parser.add_argument("--template", metavar="FILE", default="s.yaml", help="instead of s.yaml")
+    parser.add_argument("--template", metavar="FILE", help="instead of s.yaml or s.yml")
     parser.add_argument("--resource", metavar="NAME", help="which function of the template")
     parser.add_argument("--runtime", metavar="pythonX.Y", help="build for this one instead, or without an s.yaml")
     parser.add_argument(

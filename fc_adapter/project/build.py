@@ -20,8 +20,9 @@ from typing import Any, NamedTuple
 
 from .. import __version__
 from ..config.function import Function, is_like_platform
+from ..config.options import python_path
 from ..config.runtimes import STAMP, Runtime, parse_runtime
-from ..config.template import read_template
+from ..config.template import find_template, read_template
 from ..errors import ConfigError
 from ..terminal import tell
 from .archive import list_files, write_archive
@@ -32,8 +33,6 @@ from .requirements import Requirements, find_requirements, read_requirements
 from .source import find_sources
 from .staging import replace, strangers, work_directory
 from .summary import describe_import, describe_sizes, megabytes
-
-_DEFAULT = "/code/python"
 
 
 class Plan(NamedTuple):
@@ -107,20 +106,21 @@ def is_outdated(directory: Path, target: Path) -> bool:
 
 
 def _make_plan(options: argparse.Namespace) -> Plan:
-    template = Path(options.template)
+    path = Path(options.template) if options.template else find_template(Path())
     function = None
-    if template.is_file():
-        function = read_template(template, resource=options.resource).function
+    if path is not None:
+        template = read_template(path, resource=options.resource, runtime=options.runtime)
+        function, runtime = template.function, template.runtime
         directory: Path = function.handler.directory
         if not directory.is_dir():
-            raise ConfigError(f"code in {template} is {str(directory)!r}, which is not a directory")
+            raise ConfigError(f"code in {path} is {str(directory)!r}, which is not a directory")
     elif options.runtime:
-        directory = Path.cwd()
+        directory, runtime = Path.cwd(), parse_runtime(options.runtime)
     else:
-        raise ConfigError(f"there is no {template} here: fc-adapter init writes one; or name a --runtime")
-    runtime = parse_runtime(options.runtime or "python{}.{}".format(*function.runtime if function else ()))
-    target = directory / _package_directory(function)
-    files = list(map(Path, options.requirements)) or find_requirements([directory, template.absolute().parent])
+        raise ConfigError("there is no s.yaml here: fc-adapter init writes one; or name a --runtime")
+    target = _package_directory(directory, function)
+    beside = path.absolute().parent if path else directory
+    files = list(map(Path, options.requirements)) or find_requirements([directory, beside])
     if not files:
         raise ConfigError(
             f"nothing in {directory} says what the project requires; expected requirements.txt or a pyproject.toml "
@@ -129,16 +129,15 @@ def _make_plan(options: argparse.Namespace) -> Plan:
     return Plan(directory, target, runtime, function, files, read_requirements(files))
 
 
-def _package_directory(function: Function | None) -> str:
+def _package_directory(directory: Path, function: Function | None) -> Path:
     """Where the function looks for packages, below its code."""
-    listed = function.environment.get("PYTHONPATH", "").split(":") if function else [_DEFAULT]
-    inside = [each.rstrip("/")[len("/code/") :] for each in listed if each.rstrip("/").startswith("/code/")]
+    if function is None:
+        return directory / "python"
+    listed = python_path(function.environment, directory, function.runtime)
+    inside = [each for each in (Path(os.path.normpath(each)) for each in listed) if directory in each.parents]
     if not inside:
-        tell(f"note: s.yaml does not say PYTHONPATH: {_DEFAULT}, without which the function does not find its packages")
-    name = inside[0] if inside else "python"
-    if ".." in name.split("/"):
-        raise ConfigError(f"PYTHONPATH in s.yaml is /code/{name}; expected a directory in the code, such as {_DEFAULT}")
-    return name
+        tell("note: the function does not find its packages without PYTHONPATH: /code/python in s.yaml")
+    return inside[0] if inside else directory / "python"
 
 
 def _stamp(plan: Plan, options: argparse.Namespace) -> dict[str, Any]:
