@@ -46,7 +46,9 @@ SIGNATURES = {
         "facts=None, idle_seconds=300.0, observer=None"
     ),
     "fc_adapter.testing:Client": "handler, *, context=None, custom_domain=False",
-    "fc_adapter.testing:Client.open": "self, *args, files=None, **kwargs",
+    "fc_adapter.testing:Client.open": (
+        "self, *args, files=None, params=None, cookies=None, content=None, subdomain='', url_scheme='', **kwargs"
+    ),
     "fc_adapter.testing:Transport": "handler, *, context=None, custom_domain=False",
 }
 
@@ -58,7 +60,7 @@ MEMBERS = {
     "fc_adapter.runner.platform:LocalPlatform": ["close", "start"],
     "fc_adapter.testing:Client": ["open", "run_wsgi_app"],
     "fc_adapter.testing:Transport": ["handle_async_request", "handle_request"],
-    "fc_adapter.testing.client:TestResponse": ["event", "result"],
+    "fc_adapter.testing.client:TestResponse": ["error", "event", "result"],
 }
 
 BASES = {

@@ -9,18 +9,19 @@ import httpx
 
 from ..contract.rules import decode_as_gateway
 from ..contract.trigger import Trigger, read_request
-from .exchange import run
+from .exchange import load_function, run
 
 
 class Transport(httpx.BaseTransport, httpx.AsyncBaseTransport):
     """For ``httpx.Client(transport=Transport(handler), base_url=...)``, and for ``httpx.AsyncClient`` alike.
 
     ``context`` and ``custom_domain`` are as for ``Client``. Exceptions from the handler propagate. A response has
-    the event and the result in its ``extensions``, as ``"fc_adapter.event"`` and ``"fc_adapter.result"``.
+    the event and the result in its ``extensions``, as ``"fc_adapter.event"`` and ``"fc_adapter.result"``, and as
+    ``"fc_adapter.error"`` what the handler raised at an asynchronous request.
     """
 
-    def __init__(self, handler: Callable[..., Any], *, context: Any = None, custom_domain: bool = False) -> None:
-        self._handler = handler
+    def __init__(self, handler: Callable[..., Any] | str, *, context: Any = None, custom_domain: bool = False) -> None:
+        self._handler = load_function(handler).handler
         self._context = context
         self._trigger = Trigger(custom_domain=custom_domain)
 
@@ -51,5 +52,9 @@ class Transport(httpx.BaseTransport, httpx.AsyncBaseTransport):
             status,
             headers=[(name.encode("ascii"), value.encode("utf-8")) for name, value in headers],
             content=content,
-            extensions={"fc_adapter.event": exchange.event, "fc_adapter.result": exchange.result},
+            extensions={
+                "fc_adapter.event": exchange.event,
+                "fc_adapter.result": exchange.result,
+                "fc_adapter.error": exchange.error,
+            },
         )
