@@ -83,7 +83,10 @@ COMMANDS = {
         "[-h] [--template FILE] [--resource NAME] [--runtime pythonX.Y] [--requirements FILE] [--index-url URL] "
         "[--no-binary NAME] [--no-bytecode] [--no-import] [--force] [--zip FILE] [--layer FILE]"
     ),
-    "doctor": "[-h] [--template FILE] [--resource NAME] [--runtime pythonX.Y] [--no-import] [--strict] [--json]",
+    "doctor": (
+        "[-h] [--template FILE] [--resource NAME] [--runtime pythonX.Y] [--no-import] [--ignore CHECK] [--verbose] "
+        "[--strict] [--json]"
+    ),
     "event": "[-h] [-H 'K: V'] [-d DATA|@FILE] METHOD URL",
     "init": "[-h] [--app MODULE:APP] [--name FUNCTION] [--region REGION] [--runtime pythonX.Y] [--dry-run]",
     "invoke": "[-h] [-H 'K: V'] [-d DATA|@FILE] [--event FILE] [--result] [--custom-domain] TARGET [METHOD] [URL]",

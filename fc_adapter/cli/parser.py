@@ -289,7 +289,15 @@ def _add_doctor(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser.add_argument("--template", metavar="FILE", help="instead of s.yaml or s.yml")
     parser.add_argument("--resource", metavar="NAME", help="which function of the template")
     parser.add_argument("--runtime", metavar="pythonX.Y", help="check for this one instead")
-    parser.add_argument("--no-import", action="store_true", help="do not import the handler, which runs its code")
+    parser.add_argument("--no-import", action="store_true", help="do not run the code: no import, no hooks, no request")
+    parser.add_argument(
+        "--ignore",
+        metavar="CHECK",
+        action="append",
+        default=[],
+        help="leave out a check, such as size",
+    )
+    parser.add_argument("--verbose", action="store_true", help="show whole tracebacks, too")
     parser.add_argument("--strict", action="store_true", help="exit with status 1 for warnings, too")
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
 

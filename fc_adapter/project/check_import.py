@@ -1,10 +1,8 @@
-"""The one check that runs the project's code: an import of the handler as the platform does it."""
+"""The one check that runs the project's code, as the platform does it: ``trial`` runs it, and here is what it found."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,35 +10,18 @@ from ..config.function import is_like_platform
 from .check_bundle import is_pure
 from .findings import Finding
 from .project import Project
+from .trial import Trial, run_trial
 
-_PATIENCE = 60  # seconds
-
-# Only the code and the standard library are on the path, and no bytecode is written into what is to be uploaded.
-_PROGRAM = """
-import json, os, sys, time
-paths, module = json.loads(sys.argv[1])
-sys.path[:0] = paths
-answer = os.dup(1)
-os.dup2(2, 1)
-began = time.perf_counter()
-report = {}
-try:
-    __import__(module)
-except BaseException as error:
-    import traceback
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
-    report["error"] = f"{type(error).__name__}: {error}"
-    first = error.__cause__ or error
-    report["missing"] = first.name if isinstance(first, ModuleNotFoundError) else None
-    report["place"] = [frames[-1].filename, frames[-1].lineno] if frames else None
-report["seconds"] = time.perf_counter() - began
-os.write(answer, json.dumps(report).encode())
-os._exit(0)
-"""
+# What an error says when a database or another service cannot be reached, which may be so from this machine alone.
+_REMOTE = re.compile(
+    r"connect(?:ion)? (?:refused|reset|timed out)|could not connect|can't connect|name or service not known|timed out|"
+    r"temporary failure in name resolution|unreachable|getaddrinfo failed|nodename nor servname",
+    re.IGNORECASE,
+)
 
 
 def check_import(project: Project) -> Iterator[Finding]:
-    """Whether the handler's module can be imported from the code alone, by the runtime's version of Python."""
+    """Whether the function starts, answers a request and ends, with the code alone and the runtime's Python."""
     if not project.packages or project.entry is None:
         return
     python = project.python
@@ -51,15 +32,60 @@ def check_import(project: Project) -> Iterator[Finding]:
     elif not (is_like_platform() or all(map(is_pure, project.packages.values()))):
         yield Finding("note", "import", "the handler was not imported: this machine cannot load the packages' modules")
     else:
-        yield from _describe(project, _try_import(project, python))
+        yield from _describe(project, run_trial(project, python))
 
 
-def _describe(project: Project, report: dict[str, Any]) -> Iterator[Finding]:
+def _describe(project: Project, trial: Trial) -> Iterator[Finding]:
+    steps, function = trial.steps, project.function
+    yield from _describe_import(project, trial, steps.get("import"))
+    hooks = {"initializer": function.initializer, "pre_stop": function.pre_stop}
+    for step, why in (
+        ("initializer", "no request is answered before it has succeeded: clients get a 502"),
+        ("pre_stop", "what the instance should still do at its end is not done"),
+    ):
+        hook = hooks[step]
+        report = steps.get(step)
+        if report is not None and hook is not None and "error" in report:
+            level = "error" if step == "initializer" else "warning"
+            yield _failure(level, "hooks", f"{hook.handler} raises {report['error']}", why, report)
+        elif report is not None and hook is not None and report["seconds"] > hook.timeout:
+            yield Finding(
+                "warning",
+                "hooks",
+                f"{hook.handler} takes {report['seconds']:.1f} s here, and may take {hook.timeout:g} s",
+                why,
+                "set a longer timeout for it in s.yaml",
+            )
+    if "request" in steps:
+        yield from _describe_request(steps["request"], trial.log)
+    if trial.ended and "import" in steps:
+        message = f"after its {list(steps)[-1]} {trial.ended}"
+        yield Finding("error", "request", message, "clients get a 502", "see fc-adapter serve", trial.log)
+    for name, file, line in steps.get("threads", {}).get("threads", ()):
+        yield Finding(
+            "warning",
+            "threads",
+            f"the thread {name} goes on after the request ({_relative(project, file)}, line {line})",
+            "between requests the platform freezes the instance: the thread does its work at another time, or never",
+            "do it in a request, or in a function of its own with a timer trigger",
+        )
+    if trial.files:
+        yield Finding(
+            "warning",
+            "files",
+            f"the function writes files beside its code: {', '.join(trial.files[:5])}",
+            "each instance has files of its own, and they are gone when it ends",
+            "write into a database or a storage service; what may be lost can be below /tmp",
+        )
+
+
+def _describe_import(project: Project, trial: Trial, report: dict[str, Any] | None) -> Iterator[Finding]:
     module, number = project.target.module, project.runtime.number
-    if "error" not in report:
+    if report is not None and "error" not in report:
         seconds = report["seconds"]
         yield Finding("note", "import", f"Python {number} imports {module} from the code alone, in {seconds:.2f} s")
         return
+    report = report or {"error": trial.ended}
     place = f" ({', line '.join(map(str, report['place']))})" if report.get("place") else ""
     missing = report.get("missing")
     has_layers = bool(project.props.get("layers"))
@@ -70,27 +96,30 @@ def _describe(project: Project, report: dict[str, Any]) -> Iterator[Finding]:
         "every invocation fails with ImportModuleError, and clients get a 502",
         f"see that requirements.txt names what has the module {missing}, and run: {project.build}"
         if missing
-        else "mend it; fc-adapter serve shows the whole traceback",
+        else "mend it; fc-adapter doctor --verbose shows the whole traceback",
+        report.get("traceback", trial.log),
     )
 
 
-def _try_import(project: Project, python: str) -> dict[str, Any]:
-    """What came of it: ``seconds``, and ``error``, ``missing`` (a module) and ``place`` when it failed."""
-    environment = {**os.environ, **project.function.platform_environment("doctor")}
-    arguments = json.dumps([[str(each) for each in project.path], project.target.module])
-    try:
-        process = subprocess.run(
-            [python, "-I", "-S", "-B", "-c", _PROGRAM, arguments],
-            cwd=project.directory,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=_PATIENCE,
-        )
-    except subprocess.TimeoutExpired:
-        return {"error": f"it takes more than {_PATIENCE} s"}
-    if not process.stdout:
-        return {"error": f"the process ended with status {process.returncode}"}
-    report: dict[str, Any] = json.loads(process.stdout)
-    return report
+def _describe_request(report: dict[str, Any], log: str) -> Iterator[Finding]:
+    status = report.get("status")
+    if "error" in report:
+        yield _failure("error", "request", f"GET / raises {report['error']}", "clients get a 502", report)
+    elif isinstance(status, int) and status >= 500:
+        report = {**report, "error": log, "traceback": log}
+        yield _failure("error", "request", f"GET / is answered with {status}", "so may be every request", report)
+    elif status is not None:
+        yield Finding("note", "request", f"GET / is answered with {status}, in {report['seconds']:.2f} s")
+
+
+def _failure(level: str, check: str, message: str, why: str, report: dict[str, Any]) -> Finding:
+    """The finding for a step that failed. What cannot be reached from here may be reached from the cloud."""
+    place = f" ({', line '.join(map(str, report['own']))})" if report.get("own") else ""
+    if report.get("remote") or _REMOTE.search(report["error"]):
+        level, why = "warning", f"{why}, unless the function can reach from the cloud what this machine cannot"
+    todo = "mend it; fc-adapter doctor --verbose shows the whole traceback"
+    return Finding(level, check, f"{message:.500}{place}", why, todo, report["traceback"])
+
+
+def _relative(project: Project, file: str) -> str:
+    return file[len(str(project.directory)) + 1 :]

@@ -27,21 +27,22 @@ def doctor(options: argparse.Namespace) -> int:
     missing = [name for name in ("dotenv", "packaging", "pathspec", "yaml") if importlib.util.find_spec(name) is None]
     if missing:
         raise ConfigError(f"doctor needs {' and '.join(missing)}: pip install 'fc-adapter[local]'")
-    findings = sorted(_examine(options), key=lambda each: _LEVELS.index(each.level))
+    found = [each for each in _examine(options) if each.check not in options.ignore]
+    findings = sorted(found, key=lambda each: _LEVELS.index(each.level))
     counts = {level: sum(each.level == level for each in findings) for level in _LEVELS}
     if options.json:
         document = {"findings": [each._asdict() for each in findings], **counts}
         print(escape_json(json.dumps(document, indent=2, ensure_ascii=False)))
     else:
         for finding in findings:
-            tell(*_describe(finding))
+            tell(*_describe(finding, verbose=options.verbose))
         tell(f"{_count(counts['error'], 'error')}, {_count(counts['warning'], 'warning')}")
     return int(counts["error"] > 0 or (options.strict and counts["warning"] > 0))
 
 
 def _examine(options: argparse.Namespace) -> list[Finding]:
     """All that the checks find; without a template that can be used, that alone."""
-    from . import check_bundle, check_config, check_import, check_secrets, check_source
+    from . import check_bundle, check_config, check_import, check_props, check_secrets, check_source
     from .findings import Finding
 
     try:
@@ -60,6 +61,7 @@ def _examine(options: argparse.Namespace) -> list[Finding]:
         check_bundle.check_build,
         check_bundle.check_requirements,
         *([] if options.no_import else [check_import.check_import]),
+        check_props.check_props,
         check_config.check_timeout,
         check_config.check_hook_limits,
         check_source.check_lifespan,
@@ -89,8 +91,10 @@ def _read_project(options: argparse.Namespace) -> Project:
     return Project(template)
 
 
-def _describe(finding: Finding) -> list[str]:
+def _describe(finding: Finding, *, verbose: bool) -> list[str]:
     lines = [f"{finding.level}: {finding.check}: {finding.message}"]
+    if verbose:
+        lines += [f"  | {line}" for line in finding.details.splitlines()]
     return lines + [f"  {label}: {text}" for label, text in (("why", finding.why), ("do", finding.todo)) if text]
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 class Finding(NamedTuple):
     """Something to mend or to know. ``level`` is ``"error"``, ``"warning"`` or ``"note"``.
 
-    ``why`` says what comes of it, ``todo`` what to do; a note has neither.
+    ``why`` says what comes of it, ``todo`` what to do; a note has neither. ``details`` is a traceback or a log.
     """
 
     level: str
@@ -16,3 +16,4 @@ class Finding(NamedTuple):
     message: str
     why: str = ""
     todo: str = ""
+    details: str = ""

@@ -15,7 +15,7 @@ def test_a_project_without_fault(shop, command):
     status, out, err = command("doctor", "--strict")
     *notes, summary = out.splitlines()
     assert (status, err, summary) == (0, "", "no errors, no warnings")
-    assert [note.split(":")[:2] for note in notes] == [["note", " import"], ["note", " size"]]
+    assert [note.split(":")[:2] for note in notes] == [["note", " import"], ["note", " request"], ["note", " size"]]
     assert f"Python {HERE[6:]} imports index from the code alone, in " in notes[0]
 
 
