@@ -87,6 +87,15 @@ def _triggers(triggers: Any) -> Iterator[str]:
         yield f"nothing triggers here: {listed}; send such an event with fc-adapter invoke --event FILE"
 
 
+def _actions(parent: dict[str, Any]) -> bool:
+    """Whether there are actions that do something else than the build of this package, which needs no word."""
+    actions = parent.get("actions")
+    if not isinstance(actions, dict):
+        return bool(actions)
+    steps = [each for listed in actions.values() if isinstance(listed, list) for each in listed]
+    return any(not (isinstance(each, dict) and str(each.get("run")).startswith("fc-adapter")) for each in steps)
+
+
 def _beside(document: dict[str, Any], resource: str) -> Iterator[str]:
     """What else is in the template: other resources, actions, environments."""
     resources = document["resources"]
@@ -97,7 +106,7 @@ def _beside(document: dict[str, Any], resource: str) -> Iterator[str]:
     ]
     if others:
         yield f"of the template's resources only {resource!s:.80} is looked at, not {', '.join(others)}"
-    if document.get("actions") or resources[resource].get("actions"):
+    if _actions(document) or _actions(resources[resource]):
         yield "actions are not run here: do by hand what they do before a deployment, such as a build"
     if document.get("env"):
         yield f"env: {document['env']!s:.80} is not read: what it changes for an environment is not changed here"

@@ -101,9 +101,8 @@ POST = {"triggerType": "http", "triggerConfig": {"authType": "anonymous", "metho
 
 @pytest.mark.parametrize("trigger", [TIMER, POST], ids=["timer", "POST"])
 def test_a_function_without_get(run, trigger):
-    found, report = run(
-        HANDLER.replace("return", "raise ValueError  #") + HOOKS, triggers=[{"triggerName": "t", **trigger}]
-    )
+    source = HANDLER.replace("return", "raise ValueError  #") + HOOKS
+    found, report = run(source, triggers=[{"triggerName": "t", **trigger}])
     assert found == []
     assert "request" not in json.dumps(report)
 
