@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from pathlib import Path
 
 from ..errors import ConfigError
@@ -19,8 +20,8 @@ def probe(options: argparse.Namespace) -> int:
     token = os.environ.get("PROBE_TOKEN", "")
     if not token:
         raise ConfigError("set PROBE_TOKEN to the token that examples/contract_probe was deployed with")
-    if not (token.isascii() and token.isprintable()):
-        raise ConfigError("PROBE_TOKEN must be printable ASCII")
+    if not re.fullmatch(r"[A-Za-z0-9._~-]{8,200}", token):
+        raise ConfigError("PROBE_TOKEN must be 8 to 200 letters, digits, '-', '.', '_' or '~'")
     custom = Client(options.custom_domain, timeout=options.timeout) if options.custom_domain else None
     session = Session(Client(options.url, timeout=options.timeout), token, custom=custom)
     verdicts: list[Verdict] = []
@@ -31,7 +32,7 @@ def probe(options: argparse.Namespace) -> int:
 
     warn(
         f"asking {options.url} about {len(ROWS)} rows of docs/contract.md, in at most {MOST} requests, "
-        "each of which may be billed as an invocation"
+        "each of which may be billed as an invocation; 100 MB go to and fro"
     )
     try:
         ask_all(session, told)
@@ -42,7 +43,8 @@ def probe(options: argparse.Namespace) -> int:
         if options.json is not None and verdicts:
             write_report(Path(options.json), build_report(session, verdicts))
     counts = {each: sum(verdict.verdict == each for verdict in verdicts) for each in (AGREES, DIFFERS, NOT_ASKED)}
-    tell(f"{', '.join(f'{count} {each}' for each, count in counts.items())}; {session.sent} requests")
+    agree, differ, unasked = (counts[each] for each in (AGREES, DIFFERS, NOT_ASKED))
+    tell(f"{agree} rows agree, {differ} differ, {unasked} were not asked; {session.sent} requests")
     if counts[DIFFERS]:
         tell("what differs is worth an issue, with the file that --json FILE writes")
     return int(bool(counts[DIFFERS]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -74,17 +74,13 @@ def _ask(session: Session, row: Row) -> tuple[Verdict, NoAnswerError | None]:
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         return judge(DIFFERS, f"the answer lacks what was looked at: {type(error).__name__} {error}"), None
     wrong = [
-        f"{what}: expected {_text(expected)}, got {_text(seen)}"
+        f"{what}: expected {session.show(repr(expected), _SHOWN)}, got {session.show(repr(seen), _SHOWN)}"
         for what, expected, seen in findings
         if expected != seen
     ]
     if wrong:
         return judge(DIFFERS, "; ".join(wrong)), None
     return judge(AGREES, f"{len(findings)} of {len(findings)} as expected"), None
-
-
-def _text(value: object) -> str:
-    return f"{value!r}" if len(repr(value)) <= _SHOWN else f"{value!r:.{_SHOWN}}..."
 
 
 def describe(verdict: Verdict) -> str:
@@ -101,7 +97,7 @@ def describe(verdict: Verdict) -> str:
 
 def build_report(session: Session, verdicts: Iterable[Verdict]) -> dict[str, Any]:
     """The report as JSON holds it, without what belongs to the account: token, id, addresses and host names."""
-    document = {
+    return {
         "probe": 1,
         "adapter": __version__,
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
@@ -114,10 +110,10 @@ def build_report(session: Session, verdicts: Iterable[Verdict]) -> dict[str, Any
                 "rule": verdict.row.rule,
                 "sure": verdict.row.sure,
                 "verdict": verdict.verdict,
-                "seen": verdict.seen,
+                "seen": session.show(verdict.seen),
                 "place": verdict.row.place,
                 "findings": [
-                    {"what": what, "expected": _plain(expected), "seen": _plain(seen)}
+                    {"what": what, "expected": _plain(expected, session), "seen": _plain(seen, session)}
                     for what, expected, seen in verdict.findings
                 ],
                 "evidence": list(verdict.evidence),
@@ -125,8 +121,6 @@ def build_report(session: Session, verdicts: Iterable[Verdict]) -> dict[str, Any
             for verdict in verdicts
         ],
     }
-    masked: dict[str, Any] = _mask(document, list(_secrets(session)))
-    return masked
 
 
 def write_report(path: Path, report: dict[str, Any]) -> None:
@@ -148,37 +142,14 @@ def read_report_facts(path: Path) -> Facts:
     return read_facts(document.get("platform"))
 
 
-def _plain(value: object) -> object:
-    """``value`` as JSON can hold it."""
+def _plain(value: object, session: Session) -> object:
+    """``value`` as JSON can hold it and a report may."""
     if isinstance(value, bytes):
-        text = value.decode("utf-8", "backslashreplace")
-        return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(value)} bytes)"
-    if isinstance(value, (set, tuple)):
-        return [_plain(each) for each in sorted(value, key=str)] if isinstance(value, set) else [*map(_plain, value)]
-    return value
-
-
-def _secrets(session: Session) -> Iterator[tuple[str, str]]:
-    """What a report hides, and what stands for it: the longest first."""
-    found = [(session.token, "<token>"), (session.account, "<account>"), (session.address, "<client>")]
-    for client, mark in ((session.client, "<host>"), (session.custom, "<custom domain>")):
-        if client is not None:
-            label = client.hostname.partition(".")[0]
-            found += [
-                (client.netloc, mark),
-                (client.hostname, mark),
-                (label if len(label) > 7 else "", f"{mark[:-1]} prefix>"),
-            ]
-    yield from sorted((pair for pair in found if pair[0]), key=lambda pair: -len(pair[0]))
-
-
-def _mask(value: Any, secrets: list[tuple[str, str]]) -> Any:
+        value = value.decode("utf-8", "backslashreplace")
     if isinstance(value, str):
-        for secret, mark in secrets:
-            value = value.replace(secret, mark)
-        return value
+        return session.show(value, _SHOWN)
     if isinstance(value, dict):
-        return {_mask(key, secrets): _mask(each, secrets) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_mask(each, secrets) for each in value]
+        return {str(key): _plain(each, session) for key, each in value.items()}
+    if isinstance(value, (list, set, tuple)):
+        return [_plain(each, session) for each in (sorted(value) if isinstance(value, set) else value)]
     return value

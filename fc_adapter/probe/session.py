@@ -13,7 +13,9 @@ from ..messages import Response, get_header
 from .client import Client, NoAnswerError
 
 MOST = 300  # invocations that a probe may cost
-_KEPT = 300  # characters of a body or header that a report shows
+_KEPT = 2000  # characters of a body or header that a report shows
+
+_SHOWN = 200  # bytes of a body that a message shows
 
 # What a question yields: what was looked at, what the contract expects, what was seen.
 Finding = tuple[str, object, object]
@@ -99,16 +101,36 @@ class Session:
         lines = [*self._own_headers(client, do, order), *headers]
         if body or method in ("POST", "PUT", "PATCH"):
             lines.append(("Content-Length", str(len(body))))
-        exchange: dict[str, Any] = {"request": f"{method} {_cut(target)}", "order": do, "headers": _show(headers)}
+        exchange: dict[str, Any] = {"request": self.show(f"{method} {target}"), "order": do}
+        exchange["headers"] = self._show_headers(headers)
         self.evidence.append(exchange)
         try:
             response = client.send(method, target, lines, body)
         except NoAnswerError as error:
-            exchange["error"] = str(error)
+            exchange["error"] = self.show(str(error))
             raise
-        shown = _cut(response.body.decode("utf-8", "backslashreplace"))
-        exchange.update(status=response.status, answer=_show(response.headers), body=shown)
+        answer = self._show_headers(response.headers)
+        exchange.update(status=response.status, answer=answer, body=self.show(_text(response.body)))
         return response
+
+    def show(self, text: str, most: int = _KEPT) -> str:
+        """``text`` as a report may hold it: its beginning, with marks for the token, the account and the addresses."""
+        for secret, mark in self._secrets():
+            text = text.replace(secret, mark)
+        return text if len(text) <= most else f"{text[:most]}... ({len(text)} characters)"
+
+    def _show_headers(self, headers: Collection[tuple[str, str]]) -> list[str]:
+        return [self.show(f"{name}: {value}") for name, value in headers]
+
+    def _secrets(self) -> Iterator[tuple[str, str]]:
+        """What a report hides, and what stands for it: the longest first."""
+        found = [(self.token, "<token>"), (self.account, "<account>"), (self.address, "<client>")]
+        for client, mark in ((self.client, "<host>"), (self.custom, "<custom domain>")):
+            if client is not None:
+                label = client.hostname.partition(".")[0]
+                found += [(client.netloc, mark), (client.hostname, mark)]
+                found += [(label, mark)] if len(label) > 7 else []
+        yield from sorted((pair for pair in found if pair[0]), key=lambda pair: -len(pair[0]))
 
     def size_of_headers(self, do: str, **order: Any) -> int:
         """How many bytes the headers of a request with this order have on the wire."""
@@ -131,8 +153,8 @@ class Session:
         if told.get("nonce") == nonce:
             return told
         if response.status == 200:
-            raise WrongAddressError(f"what answers is not the probe function: {_cut(repr(response.body))}")
-        raise OtherAnswerError(f"{response.status} {_cut(response.body.decode('utf-8', 'backslashreplace'))}")
+            raise WrongAddressError(f"what answers is not the probe function: {response.body[:_SHOWN]!r}")
+        raise OtherAnswerError(f"{response.status} {_text(response.body[:_SHOWN])}")
 
     def event(self, **request: Any) -> dict[str, Any]:
         """The event of a request."""
@@ -192,9 +214,5 @@ def one_header(response: Response, name: str) -> str | None:
     return get_header(response.headers, name.lower())
 
 
-def _show(headers: Collection[tuple[str, str]]) -> list[str]:
-    return [_cut(f"{name}: {value}") for name, value in headers]
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _KEPT else f"{text[:_KEPT]}... ({len(text)} characters)"
+def _text(body: bytes) -> str:
+    return body.decode("utf-8", "backslashreplace")

@@ -65,16 +65,16 @@ def playing(desk, instances=None, trigger=None):
 def test_the_runner_keeps_every_rule(tmp_path, probe):
     """The example as it is, on instances of their own, each limit at its size."""
     shutil.copytree(PROBE, tmp_path / "code", ignore=shutil.ignore_patterns("__pycache__"))
-    options = ("--template", "s.yaml", "--timeout", "4", "--runtime", "python{}.{}".format(*sys.version_info[:2]))
+    runtime = "python3.12" if sys.version_info >= (3, 12) else "python3.10"  # the function looks at its own Python
+    options = ("--template", "s.yaml", "--timeout", "4", "--runtime", runtime)
     with contextlib.ExitStack() as stack:
         urls = []
         for more in ((), ("--custom-domain",)):
             server = Server(*options, *more, cwd=tmp_path / "code", environment={"PROBE_TOKEN": TOKEN})
             urls.append(f"http://127.0.0.1:{stack.enter_context(server).port}")
         status, out, err = probe(urls[0], "--custom-domain", urls[1], "--json", tmp_path / "report.json")
-    assert [line for line in out if "differs" in line or "expected" in line] == [out[-1]]
-    assert out[-1].endswith(" requests")
-    assert "0 differs, 3 not asked" in out[-1]
+    assert [line for line in out if "differs" in line or "expected" in line] == []
+    assert "0 differ, 3 were not asked; " in out[-1]
     assert status == 0
     assert err.startswith("asking http://127.0.0.1:")
     assert "in at most 300 requests" in err
@@ -153,7 +153,7 @@ def test_nobody_there(probe):
 
 def test_token(probe, desk, monkeypatch):
     with playing(desk) as (url, _):
-        monkeypatch.setenv("PROBE_TOKEN", "b")
+        monkeypatch.setenv("PROBE_TOKEN", "another-token")
         client = Client(url)
         assert client.send("GET", "/", [client.host]).status == 403
         for header in ("no JSON", "[]", '{"token": 1}'):
@@ -267,6 +267,7 @@ def test_report_of_a_function_in_the_cloud(desk, tmp_path, monkeypatch, has_cust
     text = json.dumps(report)
     assert [secret for secret in (TOKEN, "abcdefghij", "tea.example", '"123456"') if secret in text] == []
     assert "<host>" in text
+    assert session.show("x" * 1990 + "abcdefghij.cn-hangzhou.fcapp.run") == "x" * 1990 + "<host>"  # first, then cut
     write_report(tmp_path / "report.json", report)
     assert read_report_facts(tmp_path / "report.json")
     with pytest.raises(ConfigError, match=r"cannot write .*: No such file or directory"):
@@ -347,7 +348,6 @@ def test_answers_that_say_nothing_of_the_facts(desk):
     assert verdicts["query-joined"].seen == "the answer lacks what was looked at: KeyError 'tag'"
 
 
-def test_the_platform_as_documented(tmp_path, capsys):
-    options = ["--platform", str(report_with(tmp_path)), "--no-inspect", "--port", "0", "--check", "/"]
-    assert run(["serve", f"{PROBE}/index.py", *options]) == 0
-    assert "saw it: as documented\n" in capsys.readouterr().err
+def test_the_platform_as_documented(tmp_path):
+    with Server(f"{PROBE}/index.py:handler", "--platform", report_with(tmp_path), cwd=tmp_path) as server:
+        assert "saw it: as documented\n" in server.log
