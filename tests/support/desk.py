@@ -93,6 +93,12 @@ class Instances:
     def context(self, request_id):
         return build_context(request_id=request_id, handler="index.handler", runtime=self.runtime, timeout=TIMEOUT)
 
+    def pause(self, seconds):
+        """Let time pass between two requests: what runs then does so until it can be seen."""
+        end = time.monotonic() + (0.005 if self.freezes else 20)
+        while time.monotonic() < end and self._module.state["ticks"] < 5:
+            time.sleep(0.001)
+
     def close(self):
         """Let the threads that the function has left end."""
         self._over = True
@@ -117,7 +123,7 @@ class Instances:
                 time.sleep(0.001)
             return
         if not self._over:
-            time.sleep(0.001)
+            time.sleep(0.002)
             self._awake.wait()
 
     def _exit(self, status):
@@ -129,20 +135,27 @@ class Desk:
 
     def __init__(self):
         self._gateways = {}
+        self._instances = None
         self._servers = [HTTPServer("127.0.0.1", 0, _Address(self._gateways, name)) for name in ("default", "custom")]
         for server in self._servers:
             server.start()
         self.urls = [f"http://127.0.0.1:{server.port}" for server in self._servers]
 
     def play(self, trigger, instances):
+        self._instances = instances
         for name, is_custom in (("default", False), ("custom", True)):
             rules = trigger._replace(custom_domain=is_custom)
             self._gateways[name] = Gateway(instances, rules, Observer())
 
     def session(self, **options):
         client, custom = (Client(url, timeout=20) for url in self.urls)
-        limits = {**LIMITS, "body": LARGEST, "async_body": LIMITS["async_body"]}
-        options = {"custom": custom, "limits": limits, "pause": lambda seconds: time.sleep(seconds / 50), **options}
+        limits = {**LIMITS, "body": LARGEST}
+        options = {
+            "custom": custom,
+            "limits": limits,
+            "pause": lambda seconds: self._instances.pause(seconds),
+            **options,
+        }
         return Session(client, TOKEN, **options)
 
     def close(self):
