@@ -63,7 +63,7 @@ class Resolver:
             "file": self._file,
             "format": _format,
             "json": _json,
-            "path": lambda path="": os.path.abspath(self._path.parent / str(path)),
+            "path": self._absolute,
         }
 
     def resolve(self, value: Any, place: str = "") -> Any:
@@ -165,14 +165,18 @@ class Resolver:
         this = resources[self._resource]
         return {**this, "name": self._resource, "access": this.get("access", self._document.get("access"))}
 
+    def _absolute(self, path: Any = "") -> str:
+        return os.path.abspath(self._path.parent / str(path))
+
     def _env(self, name: str, default: Any = _MISSING) -> Any:
         """From the environment, else from ``.env`` beside the template or in the code, as `s` loads it."""
         with contextlib.suppress(KeyError, ValueError):  # the latter for a name that no environment can hold
             return os.environ[name]
         if self._env_file is None:
-            self._env_file = {}
+            found: dict[str, str] = {}
             for path in self._env_files():
-                self._env_file = {**self._read(path), **self._env_file}
+                found = {**self._read(path), **found}
+            self._env_file = found
         if name in self._env_file:
             return self._env_file[name]
         if default is _MISSING:

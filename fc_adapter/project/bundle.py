@@ -6,7 +6,7 @@ import dataclasses
 import importlib.util
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from .interpreter import find_interpreter
 
 
 @contextmanager
-def unpacked(function: Function) -> Iterator[tuple[Function, list[str]]]:
+def unpacked(function: Function) -> Generator[tuple[Function, list[str]], None, None]:
     """The function with a copy of its archive as its code, for as long as the context lasts; and notes on it.
 
     Raises ConfigError where there is no interpreter of the runtime's version.
