@@ -29,6 +29,29 @@ def let_interrupts_work():
 
 let_interrupts_work()
 
+# The files that take longest, which begin first: else processes of pytest-xdist wait for the last of them to be done.
+SLOW = (
+    *("matrix/test_asgi.py", "test_docs.py", "test_examples.py", "matrix/test_wsgi.py", "test_reporting.py"),
+    *("runner/test_crash.py", "test_faults.py", "stores/test_hang_up.py", "test_endurance.py", "cli/test_serve.py"),
+    *("project/test_doctor_bundle.py", "project/test_build.py", "runner/test_terminal.py", "inspector/test_serving.py"),
+    *("test_memo.py", "runner/test_instance.py", "asgi/test_server.py", "test_background.py", "test_any_app.py"),
+)
+
+
+def pytest_configure(config):
+    """Keep pytest-xdist from beginning with the files that have the most tests."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Move the slow files to the front; all else stays in its random order."""
+    places = {name: place for place, name in enumerate(SLOW)}
+    items.sort(key=lambda item: places.get(Path(os.path.relpath(item.path, TESTS)).as_posix(), len(places)))
+
+
+TESTS = Path(__file__).parent
 EVENTS = Path(__file__).parent / "data" / "events"
 SCHEMA = Path(__file__).parent / "data" / "fc3-props.schema.json"
 HTTP_EVENTS = ["api_gateway", "get_no_body", "invoke_api", "post_form", "post_json"]

@@ -76,10 +76,12 @@ def test_sentry_gets_no_more_than_behind_a_server(tmp_path, monkeypatch):
     there.mkdir()
     report("sentry", (*WSGI, *ASGI), here, monkeypatch)
     monkeypatch.setenv("REPORTS", str(there))
-    for app in (*WSGI, *ASGI):
-        monkeypatch.setenv("REPORTED", app)
-        with serve([*(GUNICORN if app in WSGI else UVICORN), "tests.support.reporting:app"]) as [port]:
+    servers = dict.fromkeys(WSGI, GUNICORN) | dict.fromkeys(ASGI, UVICORN)
+    app = "tests.support.reporting:app"
+    with serve(*(["env", f"REPORTED={name}", *server, app] for name, server in servers.items())) as ports:
+        for port in ports:
             through_socket(port, REQUEST)
+    for app in servers:
         assert errors(here / app) == errors(there / app) == 1
         assert leaked(here / app) <= leaked(there / app)
 

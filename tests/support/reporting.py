@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 from pathlib import Path
 
 DIRECTORY = Path(os.environ["REPORTS"])
@@ -26,7 +27,24 @@ def record(text):
 # ---- the reporters ---------------------------------------------------------------------------------------------------
 
 
+# Sentry imports each framework and client that it finds, which takes seconds: these are as if not installed.
+OTHERS = (
+    "aiohttp",
+    "asyncpg",
+    "bottle",
+    "falcon",
+    "litestar",
+    "mcp",
+    "pymongo",
+    "pyramid",
+    "quart",
+    "redis",
+    "sqlalchemy",
+)
+
+
 def sentry():
+    sys.modules.update(dict.fromkeys(OTHERS))
     import sentry_sdk
 
     class Transport(sentry_sdk.Transport):
@@ -258,8 +276,6 @@ APPS = {
 {"sentry": sentry, "structlog": structlog, "opentelemetry": opentelemetry}[REPORTER]()
 
 if __name__ == "__main__":
-    import sys
-
     import fc_adapter
 
     def call(handler, path):
