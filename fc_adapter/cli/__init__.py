@@ -1,8 +1,8 @@
 """The command line ``fc-adapter``: options to calls, results to lines.
 
 - ``parser``: the commands and their options, which is all that is imported before one is chosen.
-- ``serve``, ``replay``, ``probe``, ``invoke`` (and ``event``): a command each; ``project`` has ``init``, ``build`` and
-  ``doctor``.
+- ``serve``, ``replay``, ``probe``, ``invoke`` (and ``event``): a command each; ``several``: serving several functions;
+  ``project`` has ``init``, ``build`` and ``doctor``.
 - ``output``: responses on standard output.
 """
 

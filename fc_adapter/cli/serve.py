@@ -19,6 +19,7 @@ from urllib.parse import quote, urlsplit
 
 from ..config.function import Function
 from ..config.options import configure
+from ..config.template import find_template, list_functions
 from ..contract.facts import DEFAULT_FACTS, Facts
 from ..contract.query import parse_query_string
 from ..errors import ConfigError
@@ -39,12 +40,19 @@ if TYPE_CHECKING:
     from ..inspector.serving import Inspector
 
 
-_TAKEN = (errno.EADDRINUSE, errno.EACCES)
+TAKEN = (errno.EADDRINUSE, errno.EACCES)
 
 
 def serve(options: argparse.Namespace) -> int:
     """Serve the function until Ctrl-C or SIGTERM."""
     _check_options(options)
+    path = Path(options.template) if options.template else find_template(Path())
+    names = list_functions(path) if path and options.target is None and options.resource is None else []
+    if path and len(names) > 1:
+        from .several import serve_several
+
+        with Console() as console:
+            return serve_several(options, path, names, console)
     function = configure(options)
     with Console() as console, contextlib.ExitStack() as stack:
         notes: list[str] = []
@@ -52,7 +60,7 @@ def serve(options: argparse.Namespace) -> int:
             from ..project.bundle import unpacked
 
             function, notes = stack.enter_context(unpacked(function))
-        return _serve(options, function, [*notes, *_notes(options, function)], console)
+        return _serve(options, function, [*notes, *find_notes(options, function)], console)
 
 
 def _check_options(options: argparse.Namespace) -> None:
@@ -68,10 +76,10 @@ def _check_options(options: argparse.Namespace) -> None:
 
 
 def _serve(options: argparse.Namespace, function: Function, notes: list[str], console: Console) -> int:
-    facts = _read_facts(options, console)
-    recording = _start_recording(options, console)
-    inspector = _make_inspector(options)
-    joined = _JoinedLists(function.handler.directory, console)
+    facts = read_facts(options, console)
+    recording = start_recording(options, console)
+    inspector = make_inspector(options)
+    joined = JoinedLists(function.handler.directory, console)
     observers = [each for each in (console, inspector, recording, joined) if each is not None]
     port = options.port
     if port is None:
@@ -90,12 +98,10 @@ def _serve(options: argparse.Namespace, function: Function, notes: list[str], co
             observer=Observers(observers),
         )
     except OSError as error:
-        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
-        advice = "; --port takes another, and --port 0 any free one" if error.errno in _TAKEN else ""
-        raise ConfigError(f"cannot listen on {options.host}:{port}: {reason}{advice}") from error
+        raise cannot_listen(options.host, port, error) from error
     watcher = None
     try:
-        _on_termination(_interrupt)
+        on_termination(interrupt)
         for note in notes:
             console.say(f"note: {note}")
         if not warm_up(platform.pool, function, console, options.name) and not options.reload:
@@ -108,20 +114,18 @@ def _serve(options: argparse.Namespace, function: Function, notes: list[str], co
 
             watcher = watch(function.handler.directory, renew)
         platform.start()
-        console.say(
-            f"{function.label} ({_version(function.runtime)}, {function.memory} MB, {function.timeout:g} s) "
-            f"is served on {platform.url}{'' if options.check is not None else ' until Ctrl-C'}"
-        )
+        until = "" if options.check is not None else " until Ctrl-C"
+        console.say(f"{describe(function)} is served on {platform.url}{until}")
         if inspector is not None:
-            _serve_inspector(inspector, options, platform, function, console)
+            serve_inspector(inspector, options, platform, function, console)
         if options.check is not None:
-            return _check(platform.url, options.check, console)
+            return check(platform.url, options.check, console)
         while True:
             time.sleep(0.1)  # A signal that another thread gets does not end a sleep.
     except KeyboardInterrupt:
         return 0
     finally:
-        _on_termination(signal.SIG_IGN)  # All ends within a second; a second Ctrl-C must not stop that half-way.
+        on_termination(signal.SIG_IGN)  # All ends within a second; a second Ctrl-C must not stop that half-way.
         if watcher is not None:
             watcher.set()
         if inspector is not None:
@@ -129,7 +133,14 @@ def _serve(options: argparse.Namespace, function: Function, notes: list[str], co
         platform.close()
 
 
-def _read_facts(options: argparse.Namespace, console: Console) -> Facts:
+def cannot_listen(host: str, port: int, error: OSError) -> ConfigError:
+    """What to say when a port cannot be had."""
+    reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+    advice = "; --port takes another, and --port 0 any free one" if error.errno in TAKEN else ""
+    return ConfigError(f"cannot listen on {host}:{port}: {reason}{advice}")
+
+
+def read_facts(options: argparse.Namespace, console: Console) -> Facts:
     """The facts that ``--platform`` names a report of; what is played otherwise than by default is told."""
     if options.platform is None:
         return DEFAULT_FACTS
@@ -141,7 +152,7 @@ def _read_facts(options: argparse.Namespace, console: Console) -> Facts:
     return facts
 
 
-def _check(url: str, path: str, console: Console) -> int:
+def check(url: str, path: str, console: Console) -> int:
     """Send a GET request and print the answer. Returns 1 when it is an error of the server's."""
     target = quote(os.fsencode(path), safe=string.punctuation)  # as curl and browsers send it
     with contextlib.closing(http.client.HTTPConnection(url.partition("//")[2])) as connection:
@@ -177,12 +188,13 @@ class _Recording(Observer):
             self._console.say(f"cannot record the exchange: {str(error) or type(error).__name__}")
 
 
-class _JoinedLists(Observer):
+class JoinedLists(Observer):
     """Says once that the platform has joined a list which the code in ``directory`` reads out of the query by hand."""
 
-    def __init__(self, directory: Path, console: Console) -> None:
+    def __init__(self, directory: Path, console: Console, *, label: str = "") -> None:
         self._directory = directory
         self._console = console
+        self._label = label
         self._names: set[str] | None = None
 
     def ended(self, exchange: Exchange) -> None:
@@ -199,21 +211,23 @@ class _JoinedLists(Observer):
         if joined:
             self._names = set()
             self._console.say(
-                f"note: ?{joined[0]}=a&{joined[0]}=b has reached the function as {joined[0]}=a,b, as on the platform, "
-                f"and the code reads it as a list: wrap(app, split_query={joined})"
+                f"note: {self._label}?{joined[0]}=a&{joined[0]}=b has reached the function as {joined[0]}=a,b, as on "
+                f"the platform, and the code reads it as a list: wrap(app, split_query={joined})"
             )
 
 
-def _start_recording(options: argparse.Namespace, console: Console) -> _Recording | None:
+def start_recording(options: argparse.Namespace, console: Console, name: str = "") -> Observer | None:
+    """Keep exchanges as files, those of one of several functions in a directory called ``name``."""
     if options.record is None:
         return None
     try:
-        return _Recording(Recorder(Path(options.record), custom_domain=options.custom_domain), console)
+        return _Recording(Recorder(Path(options.record, name), custom_domain=options.custom_domain), console)
     except OSError as error:
         raise ConfigError(f"cannot record into {options.record!r}: {error.strerror}") from error
 
 
-def _make_inspector(options: argparse.Namespace) -> Inspector | None:
+def make_inspector(options: argparse.Namespace) -> Inspector | None:
+    """An inspector, which is not served yet, unless none is wanted."""
     if options.no_inspect or options.check is not None:
         return None
     from ..inspector.serving import Inspector
@@ -221,28 +235,40 @@ def _make_inspector(options: argparse.Namespace) -> Inspector | None:
     return Inspector(limit=options.inspect_history, token=options.inspect_token)
 
 
-def _serve_inspector(
-    inspector: Inspector, options: argparse.Namespace, platform: LocalPlatform, function: Function, console: Console
+def serve_inspector(
+    inspector: Inspector,
+    options: argparse.Namespace,
+    platform: LocalPlatform,
+    function: Function,
+    console: Console,
+    *,
+    label: str = "",
+    number: int = 0,
 ) -> None:
-    """Serve it and say where. That it cannot be had is no reason not to serve the function."""
-    port = options.inspect_port
+    """Serve it and say where. That it cannot be had is no reason not to serve the function.
+
+    ``number`` is that of one of several functions, which is added to the port; ``label`` begins its lines.
+    """
+    port = options.inspect_port and options.inspect_port + number
     try:
         url = inspector.serve(port, platform, function, custom_domain=options.custom_domain)
     except OSError as error:
-        console.say(f"note: no inspector: {error.strerror}")
+        console.say(f"note: {label}no inspector: {error.strerror}")
         return
     if port not in (0, urlsplit(url).port):
-        console.say(f"note: port {port} is not free, so the inspector has another; --inspect-port chooses one")
-    console.say(f"the inspector shows each request on {url}")
+        console.say(f"note: {label}port {port} is not free, so the inspector has another; --inspect-port chooses one")
+    console.say(f"{label}the inspector shows each request on {url}")
 
 
-def _notes(options: argparse.Namespace, function: Function) -> list[str]:
+def find_notes(options: argparse.Namespace, function: Function) -> list[str]:
+    """What is not here as it will be in the cloud."""
     notes = []
     here = sys.version_info[:2]
     if function.runtime != here and function.interpreter is None:
         notes.append(
-            f"this is {_version(here)}, and the function is configured for {_version(function.runtime)}: what differs "
-            "between them does not show here. Run what fc-adapter build has made with that Python: serve --bundle"
+            f"this is {version_name(here)}, and the function is configured for {version_name(function.runtime)}: what "
+            "differs between them does not show here. Run what fc-adapter build has made with that Python: "
+            "serve --bundle"
         )
     if not _is_loopback(options.host):
         notes.append(f"listening on {options.host}: whoever can reach this machine can call your function")
@@ -258,16 +284,22 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _version(runtime: tuple[int, ...]) -> str:
+def describe(function: Function) -> str:
+    """``index.handler (python3.10, 512 MB, 60 s)``."""
+    return f"{function.label} ({version_name(function.runtime)}, {function.memory} MB, {function.timeout:g} s)"
+
+
+def version_name(runtime: tuple[int, ...]) -> str:
     return "python" + ".".join(map(str, runtime))
 
 
-def _on_termination(action: Any) -> None:
+def on_termination(action: Any) -> None:
     """Let SIGTERM do what Ctrl-C does, and both do ``action``; a Ctrl-C that is switched off stays so."""
     signal.signal(signal.SIGTERM, action)
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
         signal.signal(signal.SIGINT, action)
 
 
-def _interrupt(number: int, frame: Any) -> None:
+def interrupt(number: int, frame: Any) -> None:
+    """What a signal does that ends the command."""
     raise KeyboardInterrupt

@@ -25,8 +25,13 @@ _QUIET = {"cpu", "diskSize", "instanceConcurrency", "logConfig", "resourceGroupI
 _MOUNTS = {"nasConfig": "NAS", "ossMountConfig": "OSS"}
 
 
-def not_simulated(props: dict[str, Any], document: dict[str, Any], resource: str) -> Iterator[str]:
-    """What is in the function's (resolved) props, or beside it in the template, and is not simulated here."""
+def not_simulated(
+    props: dict[str, Any], document: dict[str, Any], resource: str, *, is_alone: bool = True
+) -> Iterator[str]:
+    """What is in the function's (resolved) props, or beside it in the template, and is not simulated here.
+
+    ``is_alone``: nothing else of the template is served.
+    """
     for key, instead in _PROPS.items():
         if props.get(key):
             yield f"{key} is not simulated: {instead}"
@@ -51,8 +56,17 @@ def not_simulated(props: dict[str, Any], document: dict[str, Any], resource: str
     quiet = sorted(_QUIET & {str(key) for key, value in props.items() if value})
     if quiet:
         yield f"not simulated, and the code does not depend on it: {', '.join(quiet)}"
-    yield from _triggers(props.get("triggers"))
-    yield from _beside(document, resource)
+    if is_alone or is_http(props):
+        yield from _triggers(props.get("triggers"))
+    if is_alone:
+        yield from _beside(document, resource)
+
+
+def is_http(props: dict[str, Any]) -> bool:
+    """Whether the function has an HTTP trigger."""
+    triggers = props.get("triggers")
+    found = triggers if isinstance(triggers, list) else []
+    return any(isinstance(each, dict) and each.get("triggerType") == "http" for each in found)
 
 
 def _mount_points(config: Any) -> Iterator[str]:

@@ -16,7 +16,7 @@ from .env_file import parse_variable, read_env_file
 from .function import Function, Hook, is_like_platform
 from .runtimes import parse_runtime
 from .target import Target, parse_target
-from .template import find_template, read_template
+from .template import Template, find_template, read_template
 
 
 def configure(options: argparse.Namespace) -> Function:
@@ -25,11 +25,25 @@ def configure(options: argparse.Namespace) -> Function:
     What cannot be as it would be in the cloud is a note on the terminal. Raises ConfigError for what cannot be used,
     and NotFoundError when there is no such function.
     """
+    function, notes, _ = resolve(options)
+    for note in notes:
+        warn(f"note: {note}")
+    return function
+
+
+def resolve(options: argparse.Namespace, *, is_alone: bool = True) -> tuple[Function, list[str], Template | None]:
+    """The function, the notes on what is not as in the cloud, and the template if there is one; see ``configure``.
+
+    ``is_alone`` says that nothing else of the template is served.
+    """
     target = parse_target(options.target) if options.target is not None else None
     found = Path(options.template) if options.template else None if target else find_template(Path())
     notes: list[str] = []
+    template = None
     if found is not None:
-        template = read_template(found, resource=options.resource, target=target, runtime=options.runtime)
+        template = read_template(
+            found, resource=options.resource, target=target, runtime=options.runtime, is_alone=is_alone
+        )
         function = template.function
         notes += [*template.unresolved, *template.notes]
     elif target is not None:
@@ -52,9 +66,7 @@ def configure(options: argparse.Namespace) -> Function:
     environment.update(parse_variable(variable, "--env") for variable in options.env)
     function = dataclasses.replace(function, **changes, environment=environment)
     function.handler.check_directory()
-    for note in notes:
-        warn(f"note: {note}")
-    return function
+    return function, notes, template
 
 
 def localize_path(path: str, directory: Path) -> str:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ..contract.rules import METHODS
 from ..errors import ConfigError
+from .domain import Domain, read_domain
 from .env_file import is_possible
 from .function import Function, Hook
 from .limits import not_simulated
@@ -56,10 +57,16 @@ def find_template(directory: Path) -> Path | None:
 
 
 def read_template(
-    path: Path, *, resource: str | None = None, target: Target | None = None, runtime: str | None = None
+    path: Path,
+    *,
+    resource: str | None = None,
+    target: Target | None = None,
+    runtime: str | None = None,
+    is_alone: bool = True,
 ) -> Template:
     """The function that ``path`` describes; ``resource`` names it when there are several.
 
+    ``is_alone`` says that nothing else of the template is served, for the notes.
     ``target`` and ``runtime``, a name such as ``"python3.10"``, are taken instead of what the template says of them.
     Raises ConfigError, which says what is missing, for a file that is no template or describes no such function.
     """
@@ -74,10 +81,25 @@ def read_template(
     except RecursionError:
         raise ConfigError(f"the vars of {path} refer to themselves") from None
     unresolved = tuple(map(_describe, resolver.notes))
-    notes = list(not_simulated(resolved, document, resource))
+    notes = list(not_simulated(resolved, document, resource, is_alone=is_alone))
     found = parse_runtime(runtime) if runtime is not None else _runtime(resolved, props, path, target, notes)
     function = _to_function(resolved, resource, path, target or _target(resolved, props, path), found)
     return Template(path, resource, function, found, resolved, written, document, unresolved, tuple(notes))
+
+
+def list_functions(path: Path) -> list[str]:
+    """The names of all functions that ``path`` describes. Raises ConfigError for a file that is no template."""
+    return _functions(_load(path, ()))
+
+
+def read_domains(path: Path) -> list[Domain]:
+    """The custom domains that ``path`` describes. Raises ConfigError for a domain that cannot be."""
+    document = _load(path, ())
+    return [
+        read_domain(_mapping(Resolver(document, path, name).resolve(each["props"])), path)
+        for name, each in document["resources"].items()
+        if isinstance(each, dict) and _component(each) == "fc3-domain" and isinstance(each.get("props"), dict)
+    ]
 
 
 def _describe(note: Note) -> str:
@@ -142,11 +164,7 @@ def _merge(base: Any, changes: Any) -> Any:
 def _select(document: dict[str, Any], path: Path, resource: str | None) -> str:
     """The name of the function's resource."""
     resources = document["resources"]
-    functions = [
-        name
-        for name, each in resources.items()
-        if isinstance(each, dict) and _component(each) == "fc3" and isinstance(each.get("props"), dict)
-    ]
+    functions = _functions(document)
     if resource is None and len(functions) == 1:
         resource = functions[0]
     if resource is None or resource not in functions:
@@ -158,6 +176,14 @@ def _select(document: dict[str, Any], path: Path, resource: str | None) -> str:
         wanted = "several functions" if resource is None else f"no function {resource!r}"
         raise ConfigError(f"{path} has {wanted}; name one with --resource: {', '.join(map(str, functions)):.300}")
     return resource
+
+
+def _functions(document: dict[str, Any]) -> list[str]:
+    return [
+        name
+        for name, each in document["resources"].items()
+        if isinstance(each, dict) and _component(each) == "fc3" and isinstance(each.get("props"), dict)
+    ]
 
 
 def _component(resource: dict[Any, Any]) -> str:

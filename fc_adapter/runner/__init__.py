@@ -2,7 +2,8 @@
 
 ``serve()`` is for tests; the commands of ``fc-adapter`` are in ``cli``.
 
-- ``platform``: all of it together; ``server``: HTTP; ``gateway``: what the trigger does to a request and a response.
+- ``platform``: all of it together; ``server``: HTTP; ``gateway``: what the trigger does to a request and a response;
+  ``router``: several functions behind one port.
 - ``pool``, ``instance``, ``in_process``: the instances; ``life``: their states, and what may follow what.
 - ``worker``, ``runtime``, ``load``, ``context``, ``tap``: what is inside of one; ``frames``: what goes between the two;
   ``keeper``, ``processes``: what a function has started; ``stacks``: where it stood when its time was over.

@@ -56,16 +56,16 @@ class Console(Observer):
         """Write one line of the runner's own, or several; see ``printable()`` for what becomes of them."""
         self._put(text)
 
-    def logged(self, instance_id: str, line: bytes) -> None:
-        """Write one line of the function's log, as it is."""
-        text = line.decode("utf-8", "backslashreplace").rstrip("\r\n")
+    def logged(self, instance_id: str, line: bytes, *, label: str = "") -> None:
+        """Write one line of the function's log, as it is, after ``label``."""
+        text = label + line.decode("utf-8", "backslashreplace").rstrip("\r\n")
         self._append(self._paint(text, "2"))
 
-    def ended(self, exchange: Exchange) -> None:
-        """Write the line of a request, and what went wrong if it has no result."""
+    def ended(self, exchange: Exchange, *, label: str = "") -> None:
+        """Write the line of a request, after ``label``, and what went wrong if it has no result."""
         request, response, reply = exchange.request, exchange.response, exchange.reply
         parts: list[Part] = [
-            f"{request.method} {request.target[:200]}",
+            f"{label}{request.method} {request.target[:200]}",
             (str(response.status), _COLOURS.get(response.status // 100, "0")),
             f"{exchange.seconds * 1000:.0f} ms",
         ]
@@ -184,3 +184,19 @@ class Console(Observer):
 def _waited_seconds(reply: Reply) -> float:
     """How long a request waited for an instance that was free."""
     return sum([end - began for name, began, end in reply.spans if name == "wait"])
+
+
+class Labelled(Observer):
+    """One of several functions on a console: its lines begin with its name."""
+
+    def __init__(self, console: Console, name: str) -> None:
+        self._console = console
+        self._label = f"[{name}] "
+
+    def logged(self, instance_id: str, line: bytes) -> None:
+        """Write one line of the function's log."""
+        self._console.logged(instance_id, line, label=self._label)
+
+    def ended(self, exchange: Exchange) -> None:
+        """Write the line of a request."""
+        self._console.ended(exchange, label=self._label)

@@ -23,7 +23,7 @@ from .server import HTTPServer
 class LocalPlatform:
     """Serves one function over HTTP.
 
-    - ``host``, ``port``: where to listen; port 0 is any free one.
+    - ``host``, ``port``: where to listen; port 0 is any free one, None is none: others may ask ``gateway``.
     - ``instances``: how many there may be at the same time.
     - ``freeze``: whether an instance stands still between requests; without effect where the system cannot.
     - ``in_process``: run the function in this process, so that debuggers work; then there is one instance.
@@ -42,7 +42,7 @@ class LocalPlatform:
         function: Function,
         *,
         host: str = "127.0.0.1",
-        port: int = 9000,
+        port: int | None = 9000,
         instances: int = 10,
         freeze: bool = True,
         in_process: bool = False,
@@ -67,23 +67,35 @@ class LocalPlatform:
         self.pool = Pool(make, limit=1 if in_process else instances, idle_seconds=idle_seconds)
         trigger = Trigger(function.methods, custom_domain, facts or DEFAULT_FACTS)
         self.gateway = Gateway(self.pool, trigger, told)
+        self._server: HTTPServer | None = None
+        self.url = ""
+        if port is None:
+            return
         try:
             self._server = HTTPServer(host, port, self.gateway)
         except OSError:
             self.pool.close()
             raise
-        self.url = f"http://{f'[{host}]' if ':' in host else host}:{self._server.port}"
+        self.url = to_url(host, self._server.port)
 
     def start(self) -> None:
         """Begin to accept connections, in a thread."""
-        self._server.start()
+        if self._server is not None:
+            self._server.start()
 
     def close(self) -> None:
         """Stop listening, end all instances and connections."""
-        self._server.stop_listening()
+        if self._server is not None:
+            self._server.stop_listening()
         # Requests that are being served are answered before their connections end.
         self.pool.close()
-        self._server.close()
+        if self._server is not None:
+            self._server.close()
+
+
+def to_url(host: str, port: int) -> str:
+    """The address of an HTTP server."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 class _Functions(Observer):

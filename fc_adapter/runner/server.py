@@ -67,6 +67,10 @@ class HTTPServer:
     def close(self) -> None:
         """Stop listening, and end the connections that are open."""
         self.stop_listening()
+        self.close_connections()
+
+    def close_connections(self) -> None:
+        """End the connections that are open."""
         self._connections.close()
 
 

@@ -350,7 +350,7 @@ def test_system_that_cannot_freeze_says_so_once(project, monkeypatch, capsys):
     monkeypatch.chdir(project)
     monkeypatch.setattr(commands, "CAN_FREEZE", False)
     monkeypatch.setattr(commands, "time", _Interrupted)
-    monkeypatch.setattr(commands, "_on_termination", lambda action: None)
+    monkeypatch.setattr(commands, "on_termination", lambda action: None)
     assert run(["serve", "index:handler", "--port", "0"]) == 0
     note = "note: this system cannot stop a process, so instances are not frozen between requests"
     assert capsys.readouterr().err.count(note) == 1

@@ -203,7 +203,7 @@ def test_no_inspector_where_none_can_be_had(project, monkeypatch, capsys):
     monkeypatch.chdir(project)
     monkeypatch.setattr("fc_adapter.inspector.serving.HTTPServer", refuse)
     monkeypatch.setattr(commands, "time", Interrupted)
-    monkeypatch.setattr(commands, "_on_termination", lambda action: None)
+    monkeypatch.setattr(commands, "on_termination", lambda action: None)
     from fc_adapter.cli import run
 
     assert run(["serve", "index:handler", "--port", "0"]) == 0
