@@ -13,6 +13,7 @@ from importlib import import_module
 from urllib.parse import quote, urlencode, urlsplit
 from xml.etree import ElementTree
 
+import django
 import pytest
 
 import fc_adapter
@@ -143,7 +144,8 @@ def test_form_in_gbk_is_not_for_the_frameworks_own_parsers(shop, send, content_t
     name, _ = shop
     answer = send("POST", "/form", urlencode({"name": "你好"}, encoding="gbk").encode(), {"Content-Type": content_type})
     if name == "django_shop" and "charset" in content_type:
-        assert answer.status == 400
+        # Django 4 took the sender's word for it.
+        assert (answer.status, answer.body.decode()) == (200, "你好") if django.VERSION < (5,) else answer.status == 400
     else:
         seen = "%C4%E3%BA%C3" if name == "flask_shop" else "\ufffd" * 3
         assert (answer.status, answer.body.decode()) == (200, seen)
