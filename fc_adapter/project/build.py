@@ -101,7 +101,7 @@ def is_outdated(directory: Path, target: Path) -> bool:
     try:
         requirements = read_requirements([directory / name for name in stamp["named"]])
         return bool(requirements.fingerprint() != stamp["requirements"])
-    except ConfigError:
+    except (ConfigError, KeyError):  # a file is gone, or the stamp is another version's
         return True
 
 

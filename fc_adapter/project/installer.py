@@ -54,7 +54,9 @@ class Installer:
         options = [line.text.partition(" #")[0].split() for line in requirements.lines if _INDEX.match(line.text)]
         self._listed_index = [part for option in options for part in option]
         lines = [self._build(line, work) if line.is_source else line for line in self.expand(requirements, work)]
-        self._allowed -= {_wheel_name(line.path) for line in lines if line.path}
+        wheels = {_wheel_name(line.path): line.path for line in lines if line.path}
+        lines = [line.with_path(wheels[line.name]) if line.name in wheels else line for line in lines]
+        self._allowed -= wheels.keys()
         lines = self.build_allowed(lines, work)
         file = work / "requirements.txt"
         file.write_text("".join(f"{_pin(line)}\n" for line in lines), encoding="utf-8")

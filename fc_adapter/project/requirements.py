@@ -45,6 +45,12 @@ class Requirement(NamedTuple):
         found = None if self.path else _NAME.match(self.text)
         return normalize(found[0]) if found else ""
 
+    def with_path(self, path: Path) -> Requirement:
+        """The same package from a local archive: whatever index or version the line names."""
+        extras = re.match(r"[\w.-]+\s*(\[[^\]]*\])", self.text)
+        _, semicolon, marker = self.text.partition(" --hash")[0].partition(";")
+        return Requirement("", path, extras[1] if extras else "", semicolon + marker)
+
     @property
     def is_source(self) -> bool:
         """Whether a wheel must be built of what ``path`` names."""
@@ -247,7 +253,8 @@ def _digest(path: Path) -> str:
 def _source_files(directory: Path) -> Iterator[Path]:
     for parent, directories, files in os.walk(directory):
         directories[:] = sorted(name for name in directories if not _is_no_source(Path(parent, name)))
-        yield from (path for path in (Path(parent, name) for name in sorted(files)) if path.is_file())
+        paths = (Path(parent, name) for name in sorted(files) if not name.startswith("."))
+        yield from (path for path in paths if path.is_file())
 
 
 def _is_no_source(directory: Path) -> bool:

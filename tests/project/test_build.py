@@ -226,6 +226,14 @@ def test_what_is_interrupted_leaves_the_last_build(project, index, command, numb
     assert not (project.directory / ".fc-build").exists()
 
 
+def test_being_asked_to_end_is_an_interruption(project, index, command, monkeypatch):
+    monkeypatch.setattr(build, "find_installer", lambda runtime: os.kill(os.getpid(), signal.SIGTERM))
+    before = signal.getsignal(signal.SIGTERM)
+    assert command("build")[0] == 130
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert not (project.directory / ".fc-build").exists()
+
+
 def test_what_is_not_of_a_package_is_not_removed(project, index, command):
     project.write({"python/mine.py": ""})
     status, _, err = command("build")
@@ -238,6 +246,7 @@ def test_a_clone_and_a_wheel_of_a_package(project, index, command, each_tool, tm
     make_source(tmp_path / "clone", "mine")
     make_wheel(tmp_path, "theirs")
     index.require("-e ../clone", "../theirs-1.0-py3-none-any.whl ; python_version > '3'")
+    index.require("mine[fast]>=7 ; python_version > '3'", "theirs")  # what is local goes before
     assert command("build", "--no-import")[0] == 0
     assert project.read("python/mine/__init__.py") == "VERSION = 'of the clone'\n"
     assert "python/theirs.py" in project.files()
@@ -498,6 +507,8 @@ def test_whether_a_build_is_outdated(project, index, command):
     index.require("other")
     assert is_outdated(project.directory, target)
     (project.directory / "requirements.txt").unlink()
+    assert is_outdated(project.directory, target)
+    project.write({"python/.fc-adapter.json": '{"runtime": "python3.10"}'})
     assert is_outdated(project.directory, target)
 
 

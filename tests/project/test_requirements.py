@@ -198,7 +198,14 @@ def test_the_fingerprint_is_of_contents_and_of_local_packages(project, released,
 
     before = fingerprints()
     assert changed() == [False, False]
-    project.write({"libs/clone/build/new.py": "", "libs/clone/x/.fc-adapter.json": "{}", "libs/clone/x/y.py": ""})
+    project.write(
+        {
+            "libs/clone/build/new.py": "",
+            "libs/clone/x/.fc-adapter.json": "{}",
+            "libs/clone/x/y.py": "",
+            "libs/clone/.coverage": "",
+        }
+    )
     assert changed() == [False, False]
     project.write({"libs/clone/clone/new.py": ""})
     assert changed() == [True, True]

@@ -62,7 +62,8 @@ def main(code, python=sys.executable, runs=10):
         if Path(code).is_dir():
             shutil.copytree(code, here)
         else:
-            zipfile.ZipFile(code).extractall(here)
+            with zipfile.ZipFile(code) as archive:
+                archive.extractall(here)
         shutil.copytree(here, bare, ignore=shutil.ignore_patterns("__pycache__"))
         results = run_code(python, here, [read_event(name) for name in HTTP_EVENTS])["results"]
         for name, result in zip(HTTP_EVENTS, results):
