@@ -80,7 +80,7 @@ def imported_by(path):
 
 
 def test_only_the_command_line_imports_what_is_for_the_developers_machine():
-    local = {"cli", "config", "runner", "inspector", "probe", "project", "terminal", "terminal.py"}
+    local = {"cli", "config", "runner", "inspector", "probe", "project", "terminal", "terminal.py", "testing"}
     outside = [path for path in PACKAGE.rglob("*.py") if not local & set(path.relative_to(PACKAGE).parts)]
     importers = [path.name for path in outside if any(local & set(name.split(".")) for name in imported_by(path))]
     assert importers == ["__main__.py"]

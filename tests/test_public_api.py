@@ -58,7 +58,7 @@ MEMBERS = {
     "fc_adapter:Invocation": ["context", "event", "request_id"],
     "fc_adapter:RequestIdFilter": ["filter"],
     "fc_adapter.runner.platform:LocalPlatform": ["close", "start"],
-    "fc_adapter.testing:Client": ["open", "run_wsgi_app"],
+    "fc_adapter.testing:Client": ["open", "renew", "run_wsgi_app"],
     "fc_adapter.testing:Transport": ["handle_async_request", "handle_request"],
     "fc_adapter.testing.client:TestResponse": ["error", "event", "result"],
 }

@@ -3,7 +3,8 @@
 - ``Client(handler)``: werkzeug's test client, whose responses have ``.event`` and ``.result`` beside them.
 - ``Transport(handler)``: for httpx, so that an existing httpx test suite runs through the contract unchanged.
 
-The modules: ``client`` and ``transport``, and what both do to a request, ``exchange``.
+The modules: ``client`` and ``transport``, and what both do to a request, ``exchange``; ``pytest_plugin``, whose
+fixtures are the client and the ``local`` platform.
 """
 
 from __future__ import annotations

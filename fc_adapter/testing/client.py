@@ -78,6 +78,10 @@ class Client(werkzeug.test.Client):
         if self._function.pre_stop is not None:
             self._function.pre_stop(self._context)
 
+    def renew(self) -> Client:
+        """A client of the same function that has no cookies yet."""
+        return Client(self._function.handler, context=self._context, custom_domain=self._trigger.custom_domain)
+
     def open(
         self,
         *args: Any,

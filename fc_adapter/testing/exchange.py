@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 from uuid import uuid4
 
 from ..application import load_object, names_its_interface
+from ..config.target import parse_target
 from ..contract.response import dump_result
 from ..contract.trigger import ACCEPTED, Trigger, is_async
 from ..errors import ConfigError
@@ -39,21 +39,20 @@ class Function(NamedTuple):
 
 
 def load_function(handler: Callable[..., Any] | str) -> Function:
-    """The function of a handler, or of its name: ``"index:handler"``, or ``"index.handler"`` as in ``s.yaml``.
+    """The function of a handler, or of its name: ``"index:handler"``, ``"index.handler"``, ``"web/index.py:handler"``.
 
     The hooks are ``initialize`` and ``pre_stop`` of the handler's module where a name leads there, else the handler's
     own, which a plain function does not have. A name may lead to a bare app, too. Raises ConfigError for a name that
     leads nowhere, and for an app that is given where a handler is expected.
     """
     hooks: list[Any] = []
+    found: Any
     if isinstance(handler, str):
-        module, colon, attribute = handler.partition(":")
-        if not colon:
-            module, _, attribute = handler.rpartition(".")
-        if os.getcwd() not in sys.path:
-            sys.path.insert(0, os.getcwd())  # as the runner and `python -m pytest` have it
-        found = load_object(f"{module}:{attribute}")
-        hooks = [sys.modules[module]]
+        target = parse_target(handler)
+        if str(target.directory) not in sys.path:
+            sys.path.insert(0, str(target.directory))  # as the runner has it
+        found = load_object(f"{target.module}:{target.attribute}")
+        hooks = [sys.modules[target.module]]
     else:
         found = handler
     if not callable(found):

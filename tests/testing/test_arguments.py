@@ -194,7 +194,7 @@ def entry(tmp_path, monkeypatch):
     sys.modules.pop("entry_of_test", None)
 
 
-@pytest.mark.parametrize("name", ["{}:handler", "{}.handler", "{}:app"])
+@pytest.mark.parametrize("name", ["{}:handler", "{}.handler", "{}:app", "./{}.py:handler", "{}.py"])
 def test_a_name_is_a_handler_too(entry, name):
     assert Client(name.format(entry)).get("/").text == "hello"
     with httpx.Client(transport=Transport(name.format(entry)), base_url="https://h.example") as client:
@@ -210,7 +210,7 @@ def test_the_hooks_of_the_module_that_a_name_leads_to(entry):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("nowhere", "cannot import ':nowhere'"),
+        ("nowhere", "cannot load 'nowhere': expected index:handler"),
         ("nowhere:handler", "there is no module named 'nowhere'"),
         ("json:nothing", "has no 'nothing'"),
         ("json:__name__", "expected a handler, or its name such as 'index:handler', got 'json'"),
