@@ -42,7 +42,16 @@ def doctor(options: argparse.Namespace) -> int:
 
 def _examine(options: argparse.Namespace) -> list[Finding]:
     """All that the checks find; without a template that can be used, that alone."""
-    from . import check_bundle, check_config, check_import, check_props, check_secrets, check_source
+    from . import (
+        check_bundle,
+        check_config,
+        check_environment,
+        check_import,
+        check_props,
+        check_secrets,
+        check_source,
+        check_state,
+    )
     from .findings import Finding
 
     try:
@@ -71,11 +80,21 @@ def _examine(options: argparse.Namespace) -> list[Finding]:
         check_source.check_lists,
         check_source.check_hosts,
         check_source.check_database,
+        check_environment.check_environment,
+        check_state.check_databases,
+        check_state.check_files,
+        check_state.check_threads,
         check_secrets.check_secrets,
         check_bundle.check_upload,
     ]
-    notes = [Finding("note", "template", note) for note in project.template.unresolved]
-    return [*notes, *(finding for check in checks for finding in check(project))]
+    findings = [Finding("note", "template", note) for note in project.template.unresolved]
+    for check in checks:
+        found = list(check(project))
+        if check in (check_state.check_files, check_state.check_threads):  # what was seen needs no guess
+            seen = {each.check for each in findings}
+            found = [each for each in found if each.check not in seen]
+        findings += found
+    return findings
 
 
 def _read_project(options: argparse.Namespace) -> Project:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from functools import cached_property
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
@@ -15,8 +16,11 @@ from ..config.options import python_path
 from ..config.runtimes import Runtime
 from ..config.target import Target
 from ..config.template import Template
+from .ignore import read_ignored
 from .interpreter import find_interpreter
 from .source import Module, find_sources
+
+_TEST = re.compile(r"(?:^|/)(?:tests?|conftest|test_\w+|\w+_test)(?:/|\.py$)")
 
 
 class Project:
@@ -77,6 +81,18 @@ class Project:
     def modules(self) -> list[Module]:
         """The project's own Python files."""
         return [Module(path) for path in find_sources(self.directory)]
+
+    @cached_property
+    def deployed(self) -> list[Module]:
+        """Those of them that are in the archive and that a function may run: no tests, nor what they share."""
+        is_ignored = read_ignored(self.directory)
+
+        def is_deployed(module: Module) -> bool:
+            place = module.path.relative_to(self.directory)
+            above = (f"{each.as_posix()}/" for each in place.parents[:-1])
+            return not (_TEST.search(place.as_posix()) or any(map(is_ignored, (*above, place.as_posix()))))
+
+        return [module for module in self.modules if is_deployed(module)]
 
     @property
     def entry(self) -> Module | None:

@@ -74,6 +74,20 @@ class Module:
         return list(ast.walk(self.tree)) if self.tree else []
 
     @cached_property
+    def served(self) -> list[ast.AST]:
+        """Everything in it but what ``if __name__ == "__main__"`` guards, which no function runs."""
+        found: list[ast.AST] = []
+        pending: list[ast.AST] = [self.tree] if self.tree else []
+        while pending:
+            node = pending.pop()
+            found.append(node)
+            if isinstance(node, ast.If) and _is_main_guard(node.test):
+                pending += reversed(node.orelse)
+            else:
+                pending += reversed(list(ast.iter_child_nodes(node)))
+        return found
+
+    @cached_property
     def imports(self) -> dict[str, str]:
         """What each imported name stands for: ``{"F": "flask.Flask"}``; relative ones keep their dots in front."""
         names = {}
