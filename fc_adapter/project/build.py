@@ -198,6 +198,7 @@ def _build_packages(
     problems = 0
     if python:
         problems = len(_compile_packages(plan, python, new).problems)
+    (new / ".gitignore").write_text("*\n", encoding="utf-8")  # built from what is in git; no part of it
     stamp = {
         **wanted,
         "python": python,

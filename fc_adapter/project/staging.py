@@ -19,7 +19,7 @@ _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 _RENAME_SWAP = 2
 
 # What installers put beside the packages.
-_BESIDE = {STAMP, ".lock", "__pycache__", "bin", "etc", "include", "lib", "share"}
+_BESIDE = {STAMP, ".gitignore", ".lock", "__pycache__", "bin", "etc", "include", "lib", "share"}
 
 
 @contextmanager

@@ -32,10 +32,16 @@ IGNORED = """\
 /env
 /node_modules
 /python/.fc-adapter.json
+/python/.gitignore
 /python/.lock
 /python/bin
 /tests
 /venv
+# What a function must not take along: data and logs of this machine.
+*.log
+/db.sqlite3
+/instance/*.db
+/instance/*.sqlite*
 """
 
 _HOOKS = """\

@@ -556,3 +556,9 @@ def test_serve_uses_what_was_built(project, index, command, monkeypatch):
     project.write({"app.py": f"{source}    return [tool.__file__.encode()]\n", "index.py": INDEX})
     command("build", "--no-import")
     assert command("serve", "--check", "/")[1].rstrip().endswith(f"{project.directory}/python/tool.py")
+
+
+def test_git_does_not_see_what_was_built(project, index, command):
+    command("build", "--no-import")
+    assert project.read("python/.gitignore") == "*\n"
+    assert command("build", "--no-import")[1].startswith("up to date")

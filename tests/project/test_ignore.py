@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fc_adapter.project.ignore import archived_files, read_ignored
+from fc_adapter.project.templates import IGNORED
 
 
 @pytest.mark.parametrize(
@@ -42,3 +43,20 @@ def test_the_files_of_the_archive(tmp_path):
         (tmp_path / name).touch()
     (tmp_path / ".fcignore").write_text("*.pyc\n/tests/\n.fcignore\n")
     assert [path.as_posix() for path in archived_files(tmp_path)] == ["index.py", "web/a.py", "web/tests/b.py"]
+
+
+def test_what_init_leaves_out(tmp_path):
+    (tmp_path / ".fcignore").write_text(IGNORED)
+    is_ignored = read_ignored(tmp_path)
+    ignored = [
+        ".env",
+        ".env.local",
+        "instance/shop.db",
+        "db.sqlite3",
+        "app.log",
+        "logs/web.log",
+        ".venv/",
+        "python/bin/",
+    ]
+    kept = ["index.py", "python/shop/db.sqlite3", "python/shop/instance/a.db", "logs/", "environment.py", "web/tests/"]
+    assert [name for name in ignored + kept if is_ignored(name)] == ignored
