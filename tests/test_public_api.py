@@ -98,7 +98,8 @@ COMMANDS = {
     "serve": (
         f"[-h] [--host HOST] [--port PORT] {FUNCTION_OPTIONS} [--instances N] [--idle-timeout SECONDS] [--no-freeze] "
         "[--in-process] [--bundle] [--reload] [--record DIR] [--check PATH] [--inspect-port PORT] "
-        "[--inspect-token TOKEN] [--inspect-history N] [--no-inspect] [--platform REPORT] [--custom-domain] [TARGET]"
+        "[--inspect-token TOKEN] [--inspect-history N] [--open] [--no-inspect] [--platform REPORT] "
+        "[--custom-domain] [TARGET]"
     ),
 }
 LONG_OPTIONS = {"-H": "--header", "-d": "--data", "-h": "--help"}

@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import errno
 import os
 import sys
@@ -24,7 +26,10 @@ def run(arguments: Sequence[str]) -> int:
     name = "fc-adapter"
     try:
         try:
-            options = build_parser().parse_args(arguments)
+            parser = build_parser()
+            if "_ARGCOMPLETE" in os.environ:
+                _complete(parser)
+            options = parser.parse_args(arguments)
             name = f"fc-adapter {options.name}"
             return int(options.command(options))
         finally:
@@ -39,6 +44,14 @@ def run(arguments: Sequence[str]) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _complete(parser: argparse.ArgumentParser) -> None:
+    """Tell the shell what can follow, and exit, if argcomplete is installed (the extra ``completion``)."""
+    with contextlib.suppress(ImportError):
+        import argcomplete
+
+        argcomplete.autocomplete(parser)
 
 
 def _open_standard_streams() -> None:

@@ -6,7 +6,8 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from .. import __version__
@@ -33,8 +34,27 @@ class _Parser(argparse.ArgumentParser):
             return self.parse_known_intermixed_args(*arguments, **options)
         return super().parse_known_args(*arguments, **options)
 
+    def parse_args(self, *arguments: Any, **options: Any) -> Any:
+        """Have the command itself refuse what it does not know: it has the options that may have been meant."""
+        namespace, unknown = self.parse_known_args(*arguments, **options)
+        if unknown:
+            parser: _Parser = getattr(namespace, "parser", self)
+            parser.error(f"unrecognized arguments: {' '.join(unknown)}{parser._suggest(unknown)}")
+        return namespace
+
+    def _suggest(self, words: Iterable[str]) -> str:
+        """The options or commands that may have been meant by ``words``."""
+        known = [option for action in self._actions for option in action.option_strings if option.startswith("--")]
+        known += [name for action in self._actions if isinstance(action.choices, dict) for name in action.choices]
+        found = [get_close_matches(word.partition("=")[0], known, n=1, cutoff=0.7) for word in words]
+        meant = list(dict.fromkeys(name for names in found for name in names))
+        return f"; did you mean {' and '.join(meant)}?" if meant else ""
+
     def error(self, message: str) -> NoReturn:
         """One line instead of the usage, which is long."""
+        wrong = re.match(r"argument COMMAND: invalid choice: '([^']*)'", message)
+        if wrong:
+            message = f"there is no command {wrong[1]!r}{self._suggest([wrong[1]])}"
         warn(f"{self.prog}: {message}; see {self.prog} --help")
         sys.exit(2)
 
@@ -66,7 +86,7 @@ def _add_invoke(commands: argparse._SubParsersAction[_Parser]) -> None:
         description="Run one event through a handler and print what the HTTP client would see.",
         epilog="A function error prints the platform's error object and exits with status 1.",
     )
-    parser.set_defaults(command=command, name="invoke")
+    parser.set_defaults(command=command, parser=parser, name="invoke")
     parser.add_argument("target", metavar="TARGET", help=_TARGET)
     _add_request_arguments(parser, optional=True)
     parser.add_argument("--event", metavar="FILE", help="read the event from FILE ('-': standard input) instead")
@@ -85,7 +105,7 @@ def _add_event(commands: argparse._SubParsersAction[_Parser]) -> None:
         help="print the event of a request",
         description="Print the event that the HTTP trigger makes of a request.",
     )
-    parser.set_defaults(command=command, name="event")
+    parser.set_defaults(command=command, parser=parser, name="event")
     _add_request_arguments(parser, optional=False)
 
 
@@ -98,14 +118,16 @@ def _add_serve(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = commands.add_parser(
         "serve",
         help="serve a function over HTTP, as the platform would",
-        description="Serve a function over HTTP, and do to it what the platform would.",
-        epilog="Each option has an environment variable: --idle-timeout is FC_ADAPTER_IDLE_TIMEOUT.",
+        description="Serve the functions of s.yaml, or one handler, over HTTP as Function Compute would.",
+        epilog="Each option can be set by a variable: FC_ADAPTER_IDLE_TIMEOUT is --idle-timeout.",
     )
-    parser.set_defaults(command=command, name="serve")
-    parser.add_argument("target", metavar="TARGET", nargs="?", help=f"{_TARGET}; otherwise s.yaml says it")
-    parser.add_argument("--host", default="127.0.0.1", help="where to listen (default: %(default)s)")
+    parser.set_defaults(command=command, parser=parser, name="serve")
+    parser.add_argument("target", metavar="TARGET", nargs="?", help=f"{_TARGET} (default: what s.yaml describes)")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument(
-        "--port", type=_port, help=f"0 for any free one (default: {DEFAULT_PORT}; with --check, any free one)"
+        "--port",
+        type=_port,
+        help=f"port to listen on; 0 picks a free one (default: {DEFAULT_PORT}; with --check, a free one)",
     )
     _add_function_options(parser)
     parser.add_argument(
@@ -116,40 +138,47 @@ def _add_serve(commands: argparse._SubParsersAction[_Parser]) -> None:
         help="maximum number of instances, which serve one request at a time each (default: %(default)s)",
     )
     parser.add_argument(
-        "--idle-timeout", type=_seconds, default=300.0, metavar="SECONDS", help="end instances idle for so long"
+        "--idle-timeout",
+        type=_seconds,
+        default=300.0,
+        metavar="SECONDS",
+        help="seconds after which an idle instance ends (default: %(default)g)",
     )
-    parser.add_argument("--no-freeze", action="store_true", help="let instances run on between requests")
-    parser.add_argument("--in-process", action="store_true", help="run the function in this process, for debuggers")
+    parser.add_argument("--no-freeze", action="store_true", help="do not freeze instances between requests")
+    parser.add_argument(
+        "--in-process", action="store_true", help="run the function in this process, so that debuggers work"
+    )
     parser.add_argument(
         "--bundle",
         action="store_true",
         help="run the content of the archive with the runtime's Python, and nothing of this environment",
     )
-    parser.add_argument("--reload", action="store_true", help="start new instances when files have changed")
-    parser.add_argument("--record", metavar="DIR", help="keep each exchange as a file in DIR")
-    parser.add_argument("--check", metavar="PATH", help="send one request, print the answer and end")
+    parser.add_argument("--reload", action="store_true", help="use new instances once a file has changed")
+    parser.add_argument("--record", metavar="DIR", help="write each exchange to a file in DIR")
+    parser.add_argument("--check", metavar="PATH", help="send one GET request, print the response and exit")
     parser.add_argument(
         "--inspect-port",
         type=_port,
         default=9001,
         metavar="PORT",
-        help="of the inspector, on this machine only; 0 for any free one (default: %(default)s)",
+        help="port of the inspector (loopback only; 0 picks a free one; default: %(default)s)",
     )
     parser.add_argument(
         "--inspect-token",
         type=_token,
         metavar="TOKEN",
-        help="token of the inspector (default: a new one each time); as an option, other users can see it, "
-        "as FC_ADAPTER_INSPECT_TOKEN they cannot",
+        help="token of the inspector (default: a new one each time); other users of the machine can see an option, "
+        "but not the variable FC_ADAPTER_INSPECT_TOKEN",
     )
     parser.add_argument(
         "--inspect-history",
         type=_positive,
         default=200,
         metavar="N",
-        help="invocations that the inspector keeps (default: %(default)s)",
+        help="number of invocations that the inspector keeps (default: %(default)s)",
     )
-    parser.add_argument("--no-inspect", action="store_true", help="serve without the inspector")
+    parser.add_argument("--open", action="store_true", help="open the inspector in a web browser")
+    parser.add_argument("--no-inspect", action="store_true", help="do not serve the inspector")
     parser.add_argument("--platform", metavar="REPORT", help="play the gateway as a report of fc-adapter probe saw it")
     _add_custom_domain(parser)
     parser.reads_environment = True
@@ -167,19 +196,25 @@ def _add_replay(commands: argparse._SubParsersAction[_Parser]) -> None:
         description="Run exchanges that serve --record has kept again, here or in the cloud, and show what differs.",
         epilog="Exits with status 1 when anything differs.",
     )
-    parser.set_defaults(command=command, name="replay")
-    parser.add_argument("files", metavar="FILE|DIR", nargs="+", help="what serve --record has written")
+    parser.set_defaults(command=command, parser=parser, name="replay")
+    parser.add_argument(
+        "files", metavar="FILE|DIR", nargs="+", help="files that serve --record has written, or directories of them"
+    )
     parser.add_argument("--to", metavar="URL", help="send the requests to a deployed function at URL instead")
     parser.add_argument("--yes", action="store_true", help="with --to: do not ask before requests that may change data")
     parser.add_argument(
-        "--ignore-header", metavar="NAME", action="append", default=[], help="do not compare it; may be repeated"
+        "--ignore-header",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="response header not to compare; may be repeated",
     )
     parser.add_argument(
         "--insensitive",
         action="store_true",
         help="compare header values and text without letter case and white space, and JSON by value",
     )
-    parser.add_argument("--target", metavar="TARGET", help=f"{_TARGET}; otherwise s.yaml says it")
+    parser.add_argument("--target", metavar="TARGET", help=f"{_TARGET} (default: what s.yaml describes)")
     _add_function_options(parser)
     parser.reads_environment = True
 
@@ -197,7 +232,7 @@ def _add_probe(commands: argparse._SubParsersAction[_Parser]) -> None:
         epilog="PROBE_TOKEN in the environment is the token that the function was deployed with. Exits with status 1 "
         "when a row differs.",
     )
-    parser.set_defaults(command=command, name="probe")
+    parser.set_defaults(command=command, parser=parser, name="probe")
     parser.add_argument("url", metavar="URL", help="the function's address on the default domain")
     parser.add_argument("--custom-domain", metavar="URL", help="its address on a custom domain, for what differs there")
     parser.add_argument("--json", metavar="FILE", help="write a report with the evidence, to attach it to an issue")
@@ -220,11 +255,15 @@ def _add_init(commands: argparse._SubParsersAction[_Parser]) -> None:
         description="Find the app of the project in this directory, and write index.py, s.yaml and .fcignore for it.",
         epilog="Nothing is overwritten, and nothing of the project is imported.",
     )
-    parser.set_defaults(command=command, name="init")
-    parser.add_argument("--app", metavar="MODULE:APP", help="such as shop.app:app or shop:create_app()")
-    parser.add_argument("--name", dest="function", help="of the function (default: the directory's)")
-    parser.add_argument("--region", default="cn-hangzhou", help="where it runs (default: %(default)s)")
-    parser.add_argument("--runtime", metavar="pythonX.Y", help="python3.9, python3.10 or python3.12")
+    parser.set_defaults(command=command, parser=parser, name="init")
+    parser.add_argument(
+        "--app", metavar="MODULE:APP", help="the application, such as shop.app:app or shop:create_app()"
+    )
+    parser.add_argument("--name", dest="function", help="function name (default: directory name)")
+    parser.add_argument("--region", default="cn-hangzhou", help="region to deploy to (default: %(default)s)")
+    parser.add_argument(
+        "--runtime", metavar="pythonX.Y", help="runtime to deploy to: python3.9, python3.10 or python3.12"
+    )
     parser.add_argument("--dry-run", action="store_true", help="print the files instead of writing them")
 
 
@@ -243,7 +282,7 @@ def _add_build(commands: argparse._SubParsersAction[_Parser]) -> None:
         epilog="A build that fails or is interrupted changes nothing; when nothing has changed, there is none. "
         "The settings of uv and pip apply, such as UV_INDEX_URL and PIP_INDEX_URL.",
     )
-    parser.set_defaults(command=command, name="build")
+    parser.set_defaults(command=command, parser=parser, name="build")
     parser.add_argument("--template", metavar="FILE", help="instead of s.yaml or s.yml")
     parser.add_argument("--resource", metavar="NAME", help="which function of the template")
     parser.add_argument("--runtime", metavar="pythonX.Y", help="build for this one instead, or without an s.yaml")
@@ -285,7 +324,7 @@ def _add_doctor(commands: argparse._SubParsersAction[_Parser]) -> None:
         description="Check the function that s.yaml describes, and the packages beside it, before they are deployed.",
         epilog="Exits with status 1 when there are errors.",
     )
-    parser.set_defaults(command=command, name="doctor")
+    parser.set_defaults(command=command, parser=parser, name="doctor")
     parser.add_argument("--template", metavar="FILE", help="instead of s.yaml or s.yml")
     parser.add_argument("--resource", metavar="NAME", help="which function of the template")
     parser.add_argument("--runtime", metavar="pythonX.Y", help="check for this one instead")
@@ -319,14 +358,16 @@ def _add_request_arguments(parser: _Parser, *, optional: bool) -> None:
 
 
 def _add_function_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--template", metavar="FILE", help="the project's s.yaml, if it is not in this directory")
-    parser.add_argument("--resource", metavar="NAME", help="which function of the template")
-    parser.add_argument("--runtime", metavar="pythonX.Y", help="whose context object the handler gets")
-    parser.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="of the function")
-    parser.add_argument("--memory", type=_positive, metavar="MB", help="of the function")
+    parser.add_argument("--template", metavar="FILE", help="template to read (default: s.yaml in this directory)")
+    parser.add_argument("--resource", metavar="NAME", help="function of the template (serve: default all)")
+    parser.add_argument("--runtime", metavar="pythonX.Y", help="runtime whose context object is used")
+    parser.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="timeout in seconds")
+    parser.add_argument("--memory", type=_positive, metavar="MB", help="memory limit in MB")
     parser.add_argument("--initializer", metavar="HANDLER", help="the Initializer hook, such as index.initialize")
     parser.add_argument("--pre-stop", metavar="HANDLER", help="the PreStop hook, such as index.pre_stop")
-    parser.add_argument("--env", metavar="NAME=VALUE", action="append", default=[], help="may be repeated")
+    parser.add_argument(
+        "--env", metavar="NAME=VALUE", action="append", default=[], help="environment variable; may be repeated"
+    )
     parser.add_argument(
         "--env-file", metavar="FILE", action="append", default=[], help="a file of NAME=VALUE lines; may be repeated"
     )
@@ -334,7 +375,7 @@ def _add_function_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_custom_domain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--custom-domain", action="store_true", help="answer as on a custom domain, which forces no download"
+        "--custom-domain", action="store_true", help="respond as on a custom domain, without the forced download"
     )
 
 

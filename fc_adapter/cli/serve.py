@@ -12,7 +12,9 @@ import signal
 import socket
 import string
 import sys
+import threading
 import time
+import webbrowser
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -71,6 +73,9 @@ def _check_options(options: argparse.Namespace) -> None:
         raise ConfigError(
             f"--bundle runs a copy of the archive in a process of its own, which {other} cannot: choose one"
         )
+    if options.open and (options.no_inspect or options.check is not None):
+        other = "--check" if options.check is not None else "--no-inspect"
+        raise ConfigError(f"--open shows the inspector, which {other} leaves out: choose one of them")
     if options.check is not None and not options.check.startswith("/"):
         raise ConfigError(f"--check is a path such as /, got {options.check!r}")
 
@@ -258,6 +263,18 @@ def serve_inspector(
     if port not in (0, urlsplit(url).port):
         console.say(f"note: {label}port {port} is not free, so the inspector has another; --inspect-port chooses one")
     console.say(f"{label}the inspector shows each request on {url}")
+    if options.open and number == 0:
+        _open(url, console)
+
+
+def _open(url: str, console: Console) -> None:
+    """Open a page in a web browser. One that runs in the terminal would hold up the command: hence the thread."""
+
+    def show() -> None:
+        if not webbrowser.open(url):
+            console.say("note: there is no web browser that --open could start")
+
+    threading.Thread(target=show, daemon=True).start()
 
 
 def find_notes(options: argparse.Namespace, function: Function) -> list[str]:

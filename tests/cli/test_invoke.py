@@ -396,7 +396,7 @@ def test_code_directory_is_the_current_directory(command, project, monkeypatch):
         (["invoke", "index:handler", "--event", "nowhere"], "cannot read 'nowhere'"),
         (["invoke", "index:handler", "GET", "/", "--event", "-"], "give either --event or a request"),
         (["event", "GET"], "the following arguments are required: URL"),
-        (["deploy"], "invalid choice: 'deploy'"),
+        (["deploy"], "there is no command 'deploy'; see fc-adapter --help"),
         ([], "the following arguments are required: COMMAND"),
     ],
 )

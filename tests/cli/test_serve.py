@@ -190,6 +190,8 @@ def test_handler_that_cannot_be_imported(project, source, shown, arguments):
         (["--record", "index.py"], "cannot record into 'index.py': File exists"),
         (["--in-process", "--reload"], "--reload starts new instances, and with --in-process there are none"),
         (["--check", "x"], "--check is a path such as /, got 'x'"),
+        (["--open", "--check", "/"], "--open shows the inspector, which --check leaves out: choose one of them"),
+        (["--open", "--no-inspect"], "--open shows the inspector, which --no-inspect leaves out"),
         (["--bogus"], "unrecognized arguments: --bogus"),
     ],
 )
@@ -298,6 +300,21 @@ def test_timeout_is_a_whole_number_where_it_is_one(project):
     for given, got in (("3", "3"), ("2.5", "2.5")):
         ended = run_serve("index:handler", "--timeout", given, "--check", "/", cwd=project)
         assert ended.stdout.splitlines()[-1] == got
+
+
+def test_opens_the_inspector(serve, tmp_path):
+    (tmp_path / "browser.py").write_text("import pathlib, sys\npathlib.Path('opened').write_text(sys.argv[1])\n")
+    environment = {"BROWSER": f"{sys.executable} {tmp_path / 'browser.py'} %s"}
+    server = serve(SOURCE, "index:handler", "--open", "--inspect-port", "0", environment=environment)
+    url = server.wait_for(r"^the inspector shows each request on (\S+)$")[1]
+    opened = tmp_path / "opened"
+    wait_until(lambda: opened.exists() and opened.read_text() == url)
+
+
+def test_says_when_there_is_no_browser(serve):
+    environment = {"BROWSER": "no-such-browser", "PATH": "", "DISPLAY": ""}
+    server = serve(SOURCE, "index:handler", "--open", "--inspect-port", "0", environment=environment)
+    server.wait_for("^note: there is no web browser that --open could start$")
 
 
 def test_says_when_it_listens_for_everybody(serve):
