@@ -55,7 +55,7 @@ class Client:
                 try:
                     connection.endheaders(body)
                 except (BrokenPipeError, ConnectionResetError):
-                    pass  # The server may have answered before it has read the whole body.
+                    pass  # pragma: no cover - the server may have answered before it has read the whole body.
                 response = connection.getresponse()
                 return Response(response.status, _read_headers(response), response.read())
             except (OSError, http.client.HTTPException) as error:

@@ -144,7 +144,7 @@ class Client(werkzeug.test.Client):
                 headers.append((name, environ[key]))
         # werkzeug's REQUEST_URI has the path as the test wrote it, without what ``base_url`` and ``query_string`` say.
         target = environ["REQUEST_URI"].partition("?")[0]
-        if target.startswith("/"):
+        if target.startswith("/"):  # pragma: no branch - as in all environs that werkzeug makes
             target = quote(environ["SCRIPT_NAME"], encoding="latin-1") + target
         if environ["QUERY_STRING"]:
             target += f"?{environ['QUERY_STRING']}"
