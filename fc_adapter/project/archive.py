@@ -61,6 +61,14 @@ def list_files(directory: Path, *, cache_tag: str | None = None) -> Iterator[tup
                 yield inner, path
 
 
+def copy_files(directory: Path, target: Path, *, cache_tag: str) -> None:
+    """Copy what would be in the archive of ``directory`` into the directory ``target``."""
+    for name, path in list_files(directory, cache_tag=cache_tag):
+        copy = target / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, copy)
+
+
 def write_archive(target: Path, files: Iterable[tuple[str, Path]]) -> dict[str, Size]:
     """Write an archive, replacing ``target`` once it is whole, and return the sizes of its members.
 

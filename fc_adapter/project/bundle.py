@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-import shutil
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ def unpacked(function: Function) -> Generator[tuple[Function, list[str]], None, 
     """
     if importlib.util.find_spec("pathspec") is None:
         raise ConfigError("--bundle needs pathspec: pip install 'fc-adapter[local]'")
-    from .archive import list_files
+    from .archive import copy_files
 
     runtime = parse_runtime(f"python{function.runtime[0]}.{function.runtime[1]}")
     interpreter = find_interpreter(runtime)
@@ -36,10 +35,7 @@ def unpacked(function: Function) -> Generator[tuple[Function, list[str]], None, 
     with tempfile.TemporaryDirectory(prefix="fc-adapter-bundle-") as directory:
         code = Path(directory).resolve()
         tag = f"cpython-{runtime.number.replace('.', '')}"
-        for name, path in list_files(function.handler.directory, cache_tag=tag):
-            copy = code / name
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(path, copy)
+        copy_files(function.handler.directory, code, cache_tag=tag)
         environment = dict(function.environment)
         notes = []
         paths = python_path(environment, code, runtime.version)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -18,7 +17,7 @@ from typing import Any, NamedTuple
 
 from ..config.options import localize_path
 from ..contract.trigger import Trigger, read_request
-from .archive import list_files
+from .archive import copy_files
 from .project import Project
 
 _PATIENCE = 60.0  # seconds for all of it, besides what the hooks may take
@@ -135,10 +134,7 @@ def run_trial(project: Project, python: str) -> Trial:
 
 def _copy(project: Project, code: Path) -> dict[str, tuple[int, int]]:
     tag = "cpython-" + "".join(map(str, project.runtime.version))
-    for name, path in list_files(project.directory, cache_tag=tag):
-        place = code / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(path, place)
+    copy_files(project.directory, code, cache_tag=tag)
     return _stamps(code)
 
 

@@ -337,7 +337,7 @@ def test_lists_that_are_read_by_hand(shop, diagnose, read, name, wrap, is_named)
         ("('www.example.com',)", True),
         ("['*']", False),
         ("['.fcapp.run']", False),
-        ("[os.environ['HOST']]", False),
+        ("[os.environ['SECRET_KEY']]", False),
         ("names", False),
     ],
 )

@@ -41,8 +41,8 @@ def test_the_environment_is_the_template_s_and_nothing_else(run, shop, monkeypat
     source += "assert seen['PYTHONPATH'] == os.getcwd() + '/python'\nassert seen['SECRET_KEY'] == \"the shell's\"\n"
     source += "assert 'ONLY_IN_THIS_SHELL' not in seen and seen['ALIBABA_CLOUD_ACCESS_KEY_ID']\n"
     assert run(source + HANDLER + HOOKS, role="acs:ram::1:role/fc")[0] == []
-    ((level, check, message),), _ = run("import os\nos.environ['ONLY_IN_THIS_SHELL']\n" + HANDLER + HOOKS)
-    assert (level, check) == ("error", "import")
+    (level, check, message), (_, other, _) = run("import os\nos.environ['ONLY_IN_THIS_SHELL']\n" + HANDLER + HOOKS)[0]
+    assert (level, check, other) == ("error", "import", "environment")
     assert "KeyError: 'ONLY_IN_THIS_SHELL'" in message
 
 
