@@ -20,6 +20,7 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request as HTTPRequest
 from werkzeug.wrappers import Response as HTTPResponse
 
+from .. import __version__
 from ..config.function import Function
 from ..messages import Request
 from ..runner.context import new_request_id
@@ -27,14 +28,17 @@ from ..runner.gateway import Gateway
 from ..runner.observer import Sent
 from ..runner.pool import Pool
 from .bodies import image_type
+from .compare import compare
 from .compose import compose, describe_form, repeat
 from .describe import Describer
 from .entry import Entry
 from .failure import Code, describe_failure
 from .guard import RESPONSE_HEADERS, Guard, check_origin, cookie_name, read_action
+from .har import build_entry, build_har
 from .history import History
-from .masking import environment_secrets, mask_bytes
+from .masking import environment_secrets, mask_bytes, mask_json
 from .roster import Roster
+from .search import search
 from .snippets import UnavailableError, build_curl, build_event_file, build_test
 from .timeline import find_freeze
 
@@ -53,12 +57,16 @@ _URLS = Map(
             ("GET", "/", "page"),
             ("GET", "/static/<name>", "static"),
             ("GET", "/api/live", "live"),
+            ("GET", "/api/search", "search"),
+            ("GET", "/api/har", "har"),
             ("POST", "/api/requests", "send"),
             ("DELETE", "/api/invocations", "clear"),
             ("GET", "/api/invocations/<request_id>", "detail"),
             ("GET", "/api/invocations/<request_id>/request", "editable"),
             ("GET", "/api/invocations/<request_id>/image/<station>", "image"),
             ("GET", "/api/invocations/<request_id>/<any(curl, test, event):kind>", "snippet"),
+            ("GET", "/api/invocations/<request_id>/har", "har"),
+            ("GET", "/api/invocations/<request_id>/diff/<other_id>", "diff"),
             ("POST", "/api/invocations/<request_id>/again", "again"),
             ("POST", "/api/invocations/<request_id>/pin", "pin"),
             ("POST", "/api/instances/<instance_id>/end", "end"),
@@ -175,6 +183,10 @@ class App:
                 yield b":\n\n"
                 told = time.monotonic()
 
+    def _serve_search(self, request: HTTPRequest) -> HTTPResponse:
+        """Where the words of ``q`` are, by the ids of the invocations."""
+        return _json(search(self._history.entries(), request.args.get("q", ""), self._describer))
+
     def _serve_detail(self, request: HTTPRequest, request_id: str) -> HTTPResponse:
         entry = self._find(request_id)
         detail = self._describer.describe(entry, reveal=_reveals(request))
@@ -201,6 +213,25 @@ class App:
         if not image_type(body) or entry.is_cut(station) or mask_bytes(body, mask) != body:
             raise NotFound("there is no such image")
         return HTTPResponse(body, mimetype=image_type(body))
+
+    def _serve_har(self, request: HTTPRequest, request_id: str = "") -> HTTPResponse:
+        """One invocation as an HTTP Archive, or all of them."""
+        entries = [self._find(request_id)] if request_id else self._history.entries()
+        reveal = _reveals(request)
+        documents = []
+        for entry in entries:
+            if entry.exchange is not None:
+                document = build_entry(self._describer.conceal(entry, reveal=reveal), self._url)
+                documents.append(mask_json(document, self._describer.view(entry, reveal=reveal).mask))
+        response = _json(build_har(documents, version=__version__))
+        name = f"invocation-{entries[0].request_id}.har" if request_id else "invocations.har"
+        response.headers.set("Content-Disposition", "attachment", filename=name)
+        return response
+
+    def _serve_diff(self, request: HTTPRequest, request_id: str, other_id: str) -> HTTPResponse:
+        first, second = self._find(request_id), self._find(other_id)
+        views = [self._describer.view(entry, reveal=_reveals(request)) for entry in (first, second)]
+        return _json({"sections": compare(first, views[0], second, views[1])})
 
     # ---- actions ----
 

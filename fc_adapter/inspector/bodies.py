@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import base64
 import codecs
-import io
 import json
 import re
 import zlib
+from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qsl
+
+from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
 from ..contract.rules import media_type
 from .masking import Masker, mask_bytes
 
 _SAMPLE = 2048  # bytes that are shown of what is binary
 _FIELD = 4096  # characters of each field of a form
+_FIELDS = 1000
 _INFLATED = 256 * 1024  # bytes that are shown of what was compressed
 
 # How raster images begin. Nothing else is ever served as an image: an SVG can hold script.
@@ -43,39 +47,60 @@ def describe_body(
 ) -> dict[str, Any]:
     """A body as JSON; ``size`` is its true length where ``data`` is only its beginning.
 
-    - ``kind``: ``"empty"``, ``"text"``, ``"json"``, ``"form"``, ``"image"`` or ``"binary"``.
+    - ``kind``: ``"empty"``, ``"text"``, ``"json"``, ``"form"``, ``"parts"``, ``"image"`` or ``"binary"``.
     - ``size``, ``shown`` (bytes), ``type`` (media type), ``charset`` (of text), ``inflated`` (was compressed).
-    - ``text`` of text and JSON; ``fields`` of a form; ``sample`` (Base64) of an image and of what is binary, ``""``
+    - ``text`` of text and JSON; ``claim``: ``"json"`` for text whose type says so and that is none.
+    - ``fields`` of a form (``name``, ``value``); ``parts`` of one with files: ``name``, ``filename`` (None of a field),
+      ``body`` as this function describes it.
+    - ``sample`` (Base64) of an image and of what is binary, ``""``
       where a secret is in it.
     """
     kind = media_type(content_type)
     shown: dict[str, Any] = {"size": size, "shown": len(data), "type": mask(kind)}
     if not size:
         return {**shown, "kind": "empty"}
-    is_cut = size > len(data)
-    if encoding:
-        inflated = _inflate(data, encoding.strip().lower())
-        if inflated is not None:
-            data, is_cut_now = inflated
-            is_cut = is_cut or is_cut_now
-            shown["inflated"] = encoding.strip().lower()
+    data, is_inflated, is_cut = _unpack(data, encoding, size > len(data))
+    if is_inflated and encoding:
+        shown["inflated"] = encoding.strip().lower()
     if image_type(data):
         return {**shown, "kind": "image", "type": image_type(data), "cut": is_cut, "sample": _sample(data, mask)}
-    if kind in ("multipart/form-data", "application/x-www-form-urlencoded") and not is_cut:
-        fields = _parse_form(data, content_type or "", mask)
-        if fields is not None:
+    if kind == "multipart/form-data":
+        parts = _describe_parts(data, content_type or "", mask, is_cut)
+        if parts:
+            return {**shown, "kind": "parts", "parts": parts}
+    if kind == "application/x-www-form-urlencoded" and not is_cut:
+        fields = _parse_form(data, mask)
+        if fields:
             return {**shown, "kind": "form", "fields": fields}
     charset = _charset(content_type)
     text = _decode(data, charset, is_cut)
     if text is None:
         return {**shown, "kind": "binary", "sample": _sample(data, mask)}
+    claims_json = kind.endswith("json")
+    is_json = (claims_json and is_cut) or (_is_json(text) and (claims_json or text.lstrip()[0] in "{["))
     return {
         **shown,
-        "kind": "json" if kind.endswith("json") or _is_json(text) else "text",
+        "kind": "json" if is_json else "text",
         "charset": charset,
         "cut": is_cut,
+        "claim": "json" if claims_json and not is_json else "",
         "text": mask(text),
     }
+
+
+def read_text(data: bytes, content_type: str | None, encoding: str | None) -> str:
+    """A body as text: decompressed and decoded; ``""`` for what is binary."""
+    data, _, _ = _unpack(data, encoding, True)
+    text = _decode(data, _charset(content_type), True)
+    if text is None and media_type(content_type).startswith("multipart/"):
+        text = data.decode("utf-8", "replace")
+    return text or ""
+
+
+def _unpack(data: bytes, encoding: str | None, is_cut: bool) -> tuple[bytes, bool, bool]:
+    """``data`` decompressed if it can be, whether it was, and whether this is not all of it."""
+    inflated = _inflate(data, encoding.strip().lower()) if encoding else None
+    return (data, False, is_cut) if inflated is None else (inflated[0], True, is_cut or inflated[1])
 
 
 def _inflate(data: bytes, encoding: str) -> tuple[bytes, bool] | None:
@@ -119,8 +144,6 @@ _CONTROLS = dict.fromkeys((*range(8), *range(14, 27), *range(28, 32)))
 
 
 def _is_json(text: str) -> bool:
-    if not text.lstrip().startswith(("{", "[")):
-        return False
     try:
         json.loads(text)
     except (ValueError, RecursionError):
@@ -133,28 +156,54 @@ def _sample(data: bytes, mask: Masker) -> str:
     return "" if mask_bytes(data, mask) != data else base64.b64encode(data[:_SAMPLE]).decode("ascii")
 
 
-def _parse_form(data: bytes, content_type: str, mask: Masker) -> list[dict[str, Any]] | None:
-    """The fields of a form: ``name`` and ``value``, and of a file ``filename``, ``type`` and ``size``."""
-    from werkzeug.formparser import FormDataParser
+def _parse_form(data: bytes, mask: Masker) -> list[dict[str, Any]]:
+    """The fields of a form."""
+    try:
+        pairs = parse_qsl(
+            data.decode("utf-8", "replace"), keep_blank_values=True, errors="replace", max_num_fields=_FIELDS
+        )
+    except ValueError:
+        return []
+    return [{"name": mask(name), "value": mask(value)[:_FIELD]} for name, value in pairs]
+
+
+def _describe_parts(data: bytes, content_type: str, mask: Masker, is_cut: bool) -> list[dict[str, Any]]:
+    """The parts of a multipart body, as far as they are there; none where it is malformed."""
     from werkzeug.http import parse_options_header
 
-    kind, options = parse_options_header(content_type)
+    boundary = parse_options_header(content_type)[1].get("boundary", "")
     try:
-        _, form, files = FormDataParser(silent=False).parse(io.BytesIO(data), kind, len(data), options)
-    except (ValueError, RecursionError):
-        return None
-    fields: list[dict[str, Any]] = []
-    for name, value in form.items(multi=True):
-        fields.append({"name": mask(name), "value": mask(value)[:_FIELD]})
-    for name, file in files.items(multi=True):
-        size = len(file.read())
-        file.close()
-        fields.append(
+        parts = [*_read_parts(data, boundary.encode("ascii"))] if boundary else []
+    except ValueError:
+        return []
+    described = []
+    for index, (part, content) in enumerate(parts):
+        # Of a body that is cut, the end of the last part is not known.
+        size = len(content) + (is_cut and index == len(parts) - 1)
+        kind, encoding = part.headers.get("content-type"), part.headers.get("content-encoding")
+        described.append(
             {
-                "name": mask(name),
-                "filename": mask(file.filename or ""),
-                "type": mask(file.content_type or ""),
-                "size": size,
+                "name": mask(part.name),
+                "filename": mask(part.filename) if isinstance(part, File) else None,
+                "body": describe_body(content, size, kind, encoding, mask),
             }
         )
-    return fields or None
+    return described
+
+
+def _read_parts(data: bytes, boundary: bytes) -> Iterator[tuple[Field | File, bytes]]:
+    """The parts of a multipart body. Raises ValueError where it is malformed, but not where it ends early."""
+    decoder = MultipartDecoder(boundary, max_parts=_FIELDS)
+    decoder.receive_data(data)
+    part: Field | File | None = None
+    content = b""
+    while True:
+        event = decoder.next_event()
+        if isinstance(event, Data):
+            content += event.data
+            continue
+        if isinstance(event, (Field, File, NeedData, Epilogue)) and part is not None:
+            yield part, content
+        if isinstance(event, (NeedData, Epilogue)):
+            return
+        part, content = (event if isinstance(event, (Field, File)) else None), b""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
 
 from ..contract.query import parse_query_string
 from ..contract.request import build_event
@@ -49,7 +50,7 @@ class Stations(NamedTuple):
     - ``result`` (bytes): what the handler returned, after the JSON step; ``app``: what a Tap reported.
     - ``abortion``: why the runner stopped it before it finished, if so; then there is no result.
     - ``is_error``: whether the function failed; ``result`` is the error object then.
-    - ``is_cut``: whether the request's body is only its beginning.
+    - ``is_cut``: whether the request's body is only its beginning; ``target``: as the client wrote it, or ``""``.
     """
 
     request: Request
@@ -62,6 +63,7 @@ class Stations(NamedTuple):
     is_async: bool = False
     is_cut: bool = False
     custom_domain: bool = False
+    target: str = ""
 
 
 def find_changes(stations: Stations) -> list[Change]:
@@ -70,6 +72,7 @@ def find_changes(stations: Stations) -> list[Change]:
     if stations.event is not None:
         changes += _on_headers_in(stations.request)
         changes += _on_query(stations.request)
+        changes += _on_damaged_query(stations.target)
         changes += _on_path(stations.event)
         changes += _on_body_in(stations.request, stations.event, stations.is_cut)
     envelope = read_envelope(stations.result) if stations.result is not None and not stations.is_error else None
@@ -127,6 +130,25 @@ def _on_query(request: Request) -> Iterator[Change]:
     for name, count in counts.items():
         if count > 1:
             yield Change("query-joined", "event", ("queryParameters", name), True, {"name": name, "count": count})
+
+
+def _on_damaged_query(target: str) -> Iterator[Change]:
+    """Values that are not UTF-8, such as old forms and payment callbacks send. Only the first of each name counts."""
+    seen = set()
+    for name, value in parse_qsl(target.partition("?")[2], keep_blank_values=True, encoding="latin-1"):
+        raw = (name.encode("latin-1", "replace"), value.encode("latin-1", "replace"))
+        key = decode_as_gateway(raw[0])
+        if key not in seen and "\ufffd" in key + decode_as_gateway(raw[1]):
+            seen.add(key)
+            yield Change("query-damaged", "event", ("queryParameters", key), True, _as_gbk(b"=".join(raw)))
+
+
+def _as_gbk(data: bytes) -> dict[str, str]:
+    """What ``data`` says in the charset that it is most often in, if it is."""
+    try:
+        return {"text": data.decode("gb18030")}
+    except UnicodeDecodeError:
+        return {}
 
 
 def _on_path(event: dict[str, Any]) -> Iterator[Change]:

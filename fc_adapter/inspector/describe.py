@@ -26,6 +26,7 @@ from .masking import (
     mask_json,
     unmask_bytes,
 )
+from .reasons import find_reason
 from .summary import is_accepted, shown_target, summarize
 from .timeline import describe_timeline
 
@@ -125,6 +126,7 @@ class Describer:
             is_async=accepted,
             is_cut=entry.is_cut("request"),
             custom_domain=self._custom_domain,
+            target=entry.target if entry.is_whole else "",
         )
 
     def view(self, entry: Entry, *, reveal: bool) -> View:
@@ -202,16 +204,30 @@ def _describe_request(entry: Entry, view: View) -> dict[str, Any]:
     request = entry.request
     return {
         "method": view.mask(request.method),
+        "target": shown_target(entry, view.mask),
         "path": view.mask(request.raw_path),
-        "query": [
-            {"name": view.mask(name), "value": view.mask(value)}
-            for name, value in parse_query_string(request.query_string)
-        ],
+        "query": _describe_query(entry, view),
         "version": request.http_version,
         "client": request.client,
         "headers": view.pairs(request.headers),
         "body": view.body(request.body, entry.sizes["request"], request.headers),
     }
+
+
+def _describe_query(entry: Entry, view: View) -> list[dict[str, Any]]:
+    """The decoded parameters; ``raw``: as the client wrote one that is not UTF-8."""
+    pairs = parse_query_string(entry.request.query_string)
+    raws = [piece for piece in shown_target(entry, view.mask).partition("#")[0].partition("?")[2].split("&") if piece]
+    if len(raws) != len(pairs):
+        raws = [""] * len(pairs)
+    return [
+        {
+            "name": view.mask(name),
+            "value": view.mask(value),
+            "raw": raw if "\ufffd" in name + value else "",
+        }
+        for (name, value), raw in zip(pairs, raws)
+    ]
 
 
 def _describe_event(event: dict[str, Any], entry: Entry, view: View) -> dict[str, Any]:
@@ -318,6 +334,7 @@ def _describe_change(change: Change, view: View) -> dict[str, Any]:
         "path": [view.mask(step) if isinstance(step, str) else step for step in change.path],
         "loses": change.loses,
         "values": mask_json(dict(change.values), view.mask),
+        "reason": find_reason(view.mask(str(change.values.get("reason", "")))),
     }
 
 

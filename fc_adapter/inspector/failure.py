@@ -17,6 +17,7 @@ from ..config.target import Target
 from .describe import read_error
 from .entry import Entry
 from .masking import Masker, mask_json
+from .reasons import find_reason
 
 _BEGIN = "Traceback (most recent call last):"
 _STACK = "(most recent call first):"  # as faulthandler prints them
@@ -140,7 +141,7 @@ def describe_failure(entry: Entry, code: Code, mask: Masker) -> dict[str, Any] |
 
     - ``kind``: ``"error"`` (the function raised), ``"logged"`` (it logged an exception), ``"stopped"`` (by the runner).
     - ``type``, ``message``; ``frames`` as ``Code.describe`` has them, ``own`` the last one of the user's own code;
-      ``causes``: the exceptions before this one, the nearest first.
+      ``causes``: the exceptions before this one, the nearest first; ``reason``: of the runner, see ``find_reason``.
     """
     exchange = entry.exchange
     if exchange is None:
@@ -149,17 +150,24 @@ def describe_failure(entry: Entry, code: Code, mask: Masker) -> dict[str, Any] |
     logged = parse_traces([line.data.decode("utf-8", "backslashreplace").rstrip("\r\n") for line in entry.lines])
     if reply is not None and reply.kind == "error":
         document = read_error(reply)
+        if "errorType" not in document and not reply.traceback:
+            return _describe_stop(document.get("errorMessage", ""), logged, code, mask)
         traces = parse_traces(str(reply.traceback or "").splitlines()) or [_from_document(document)]
         # The platform has other words for what it says of an import that failed, and of an exit.
         kind = traces[-1].kind or document.get("errorType", "")
         last = traces[-1]._replace(kind=kind, message=document.get("errorMessage", ""))
         return _describe([*traces[:-1], last], "error", code, mask)
     if reply is not None and reply.kind == "aborted":
-        stacks = [trace for trace in logged if not trace.kind]
-        found = _describe([*stacks, _best_stack(stacks, code)], "stopped", code, mask)
-        return {**found, "type": "", "message": mask(reply.describe_error()), "causes": []}
+        return _describe_stop(reply.describe_error(), logged, code, mask)
     exceptions = [trace for trace in logged if trace.kind]
     return _describe(exceptions, "logged", code, mask) if exceptions else None
+
+
+def _describe_stop(message: str, logged: list[Trace], code: Code, mask: Masker) -> dict[str, Any]:
+    """Why the runner stopped it, and where it stood, if the log tells."""
+    stacks = [trace for trace in logged if not trace.kind]
+    found = _describe([_best_stack(stacks, code)], "stopped", code, mask)
+    return {**found, "message": mask(message), "reason": find_reason(mask(message))}
 
 
 def _best_stack(stacks: list[Trace], code: Code) -> Trace:

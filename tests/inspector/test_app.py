@@ -43,12 +43,16 @@ def act(client, path, fields=None, *, method="POST", headers=JSON_HEADERS, **opt
 # An address of each kind that the inspector has, with its method.
 ADDRESSES = [
     ("GET", "/api/live"),
+    ("GET", "/api/search?q=a"),
+    ("GET", "/api/har"),
     ("POST", "/api/requests"),
     ("DELETE", "/api/invocations"),
     ("GET", "/api/invocations/{0}"),
     ("GET", "/api/invocations/{0}/request"),
     ("GET", "/api/invocations/{0}/image/request"),
     ("GET", "/api/invocations/{0}/curl"),
+    ("GET", "/api/invocations/{0}/har"),
+    ("GET", "/api/invocations/{0}/diff/{0}"),
     ("POST", "/api/invocations/{0}/again"),
     ("POST", "/api/invocations/{0}/pin"),
     ("POST", "/api/instances/in-process/end"),
@@ -57,7 +61,9 @@ ADDRESSES = [
 
 def test_there_is_no_other_address():
     patterns = {(next(iter(rule.methods - {"HEAD", "OPTIONS"})), len(rule.rule.split("/"))) for rule in _rules()}
-    assert patterns - {("GET", 2), ("GET", 3)} == {(method, len(path.split("/"))) for method, path in ADDRESSES[1:]}
+    assert patterns - {("GET", 2)} == {(method, len(path.split("/"))) for method, path in ADDRESSES}
+    fixed = {path.partition("?")[0] for _, path in ADDRESSES if path.count("/") < 4}
+    assert {rule.rule for rule in _rules() if "<" not in rule.rule} == fixed | {"/api/invocations"}
 
 
 def _rules():
@@ -142,8 +148,8 @@ def test_token_opens_nothing_for_other_origins(subject):
 def test_token_never_shows(subject, client):
     # A browser sends the page's cookie to the function on another port of the same host, too.
     entry = subject.send(headers=[("Cookie", f"fc-adapter-inspector-9001={TOKEN}"), ("X-A", TOKEN)])
-    for path in READERS[:5]:
-        assert TOKEN not in client.get(f"/api/invocations/{entry.request_id}{path}?reveal=1").text
+    for path in READERS[:7]:
+        assert TOKEN not in client.get(f"{address_of(entry, path)}?reveal=1").text
 
 
 # ---- the page --------------------------------------------------------------------------------------------------------
@@ -381,7 +387,7 @@ def test_secrets_are_in_no_answer(subject, client, place, reveal):
             [("Cookie", f"session={COOKIE}"), *headers],
             body.replace(b"{0}", secret.encode()).replace(b"{{", b"{").replace(b"}}", b"}"),
         )
-        answers = [client.get(f"/api/invocations/{entry.request_id}{path}?reveal={reveal:d}") for path in READERS]
+        answers = [client.get(f"{address_of(entry, path)}?reveal={reveal:d}") for path in READERS]
         assert {answer.status_code for answer in answers[:-2]} == {200}
         seen = {text for answer in answers for text in each_text(answer)}
         assert any(secret in text for text in seen) == is_shown
@@ -389,7 +395,11 @@ def test_secrets_are_in_no_answer(subject, client, place, reveal):
         assert image == (place == "image" and is_shown)
 
 
-READERS = ("", "/request", "/curl", "/test", "/event", "/image/request", "/image/response")
+READERS = ("", "/request", "/curl", "/test", "/event", "/har", "/diff/{0}", "/image/request", "/image/response")
+
+
+def address_of(entry, reader):
+    return f"/api/invocations/{entry.request_id}{reader.format(entry.request_id)}"
 
 
 def each_text(answer):
@@ -443,7 +453,7 @@ def test_whatever_a_function_returns(name):
         entry = subject.send("POST", "/", [("Content-Type", "application/json")], data)
         for path in READERS:
             for query in ("", "?reveal=1"):
-                answer = client.get(f"/api/invocations/{entry.request_id}{path}{query}")
+                answer = client.get(address_of(entry, path) + query)
                 assert answer.status_code in ((404,) if "image" in path else (200,)), answer.text
                 if path == "/test":
                     compile(answer.text, "test.py", "exec")
@@ -467,8 +477,8 @@ def test_whatever_a_function_writes_into_the_pipe():
             subject.history.begin(exchange.request, f"1-{number}")
             reply = exchange.reply._replace(**fields)
             subject.history.end(exchange._replace(request_id=f"1-{number}", reply=reply))
-            for path in READERS[:5]:
-                answer = client.get(f"/api/invocations/1-{number}{path}")
+            for path in READERS[:7]:
+                answer = client.get(f"/api/invocations/1-{number}{path.format(f'1-{number}')}")
                 assert answer.status_code == 200, (fields, path)
                 assert "Infinity" not in answer.text
                 if path == "/test":

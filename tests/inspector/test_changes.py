@@ -299,3 +299,22 @@ def test_platform_s_error_without_a_reason():
     stations = Stations(read_request("GET", "/"), None, None, Response(403, (), b"not JSON"))
     [change] = [change for change in find_changes(stations) if change.rule == "refused"]
     assert change.values == {"reason": ""}
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("/?name=%C4%E3%BA%C3&name=%ff&city=%E4%BD%A0", {"name": {"text": "name=你好"}}),
+        ("/?%c4%e3=1", {"\ufffd\ufffd": {"text": "你=1"}}),
+        ("/?a=%ff", {"a": {}}),
+        ("/?a=b&c=%E4%BD%A0+x", {}),
+        ("/%ff", {}),
+        ("", {}),
+    ],
+)
+def test_query_that_is_not_utf8(target, expected):
+    request = read_request("GET", target or "/")
+    stations = through(request, Response(200, (), b""))._replace(target=target)
+    changes = [change for change in find_changes(stations) if change.rule == "query-damaged"]
+    assert {change.path[1]: dict(change.values) for change in changes} == expected
+    assert all(change.path[1] in stations.event["queryParameters"] for change in changes)

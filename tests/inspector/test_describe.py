@@ -227,7 +227,7 @@ def describe(data, content_type=None, encoding=None, *, size=None):
         (b'{"a": 1}', None, "json", '{"a": 1}'),
         (b'{"a": ', None, "text", '{"a": '),
         (b"{" * 100_000, None, "text", "{" * 100_000),
-        (b"1 2", "application/problem+json", "json", "1 2"),
+        (b"1 2", "application/problem+json", "text", "1 2"),
         (b"\0\1", None, "binary", None),
         (b"a\0b", "text/plain", "binary", None),
         (b"\x1b[31mred", "text/plain", "text", "\x1b[31mred"),
@@ -294,11 +294,35 @@ MULTIPART = (
 def test_forms():
     fields = describe(b"a=1&a=%E4%BD%A0&b=", "application/x-www-form-urlencoded")["fields"]
     assert fields == [{"name": "a", "value": "1"}, {"name": "a", "value": "你"}, {"name": "b", "value": ""}]
-    fields = describe(MULTIPART, "multipart/form-data; boundary=x")["fields"]
-    assert fields == [
-        {"name": "note", "value": "你"},
-        {"name": "file", "filename": "<b>.png", "type": "image/png", "size": 5},
+    many = b"&".join([b"a=1"] * 1001)
+    assert describe(many, "application/x-www-form-urlencoded")["kind"] == "text"
+
+
+def test_parts_of_a_form_with_files():
+    body = describe(MULTIPART, "multipart/form-data; boundary=x")
+    assert body["kind"] == "parts"
+    assert [(part["name"], part["filename"], part["body"]["kind"]) for part in body["parts"]] == [
+        ("note", None, "text"),
+        ("file", "<b>.png", "text"),
     ]
+    assert body["parts"][0]["body"]["text"] == "你"
+    assert (body["parts"][1]["body"]["type"], body["parts"][1]["body"]["size"]) == ("image/png", 5)
+
+
+def test_parts_of_what_is_cut():
+    body = describe(MULTIPART[:-12], "multipart/form-data; boundary=x", size=9999)
+    assert [part["name"] for part in body["parts"]] == ["note", "file"]
+    last = body["parts"][1]["body"]
+    assert last["size"] > last["shown"]
+
+
+def test_what_is_called_json_and_is_none_keeps_its_spaces():
+    body = describe(b"Internal  Server Error", "application/json")
+    assert (body["kind"], body["claim"], body["text"]) == ("text", "json", "Internal  Server Error")
+    assert describe(b'{"a": 1', "application/json", size=99)["kind"] == "json"
+    assert describe(b'{"a": 1', "application/json")["claim"] == "json"
+    assert describe(b"12", "application/json")["kind"] == "json"
+    assert describe(b"12", "text/plain")["kind"] == "text"
 
 
 @pytest.mark.parametrize(
@@ -329,7 +353,7 @@ TYPES = st.sampled_from(
 )
 def test_any_body_is_described(data, content_type, encoding, is_cut):
     body = describe(data, content_type, encoding, size=len(data) + is_cut)
-    assert body["kind"] in ("empty", "text", "json", "form", "image", "binary")
+    assert body["kind"] in ("empty", "text", "json", "form", "parts", "image", "binary")
     json.dumps(body)
 
 
@@ -405,7 +429,7 @@ def test_stations():
         entry = subject.send("POST", "/a%20b?c=%26", [("X-B", "2"), ("Content-Type", "image/x")], body)
         described = subject.describe(entry)
     assert described["request"]["path"] == "/a%20b"
-    assert described["request"]["query"] == [{"name": "c", "value": "&"}]
+    assert described["request"]["query"] == [{"name": "c", "value": "&", "raw": ""}]
     assert described["request"]["headers"][0] == {"name": "X-B", "value": "2", "secret": False}
     event = described["event"]
     assert len(event["document"]["body"]) == 101

@@ -1,14 +1,15 @@
 /** What went wrong, at the head of an invocation: the exception, the user's own line, and the way to it. */
 
 import { make } from "./dom.js";
-import { text } from "./i18n.js";
+import { because, text } from "./i18n.js";
+import { sentence } from "./stations.js";
 
 /** @param {Object} detail one invocation, as the runner describes it */
 export function renderBanner(detail) {
   if (detail.problem) return renderProblem(detail);
   const change = (detail.changes ?? []).find((each) => each.rule === "refused" || each.rule === "result-refused");
   if (!change) return null;
-  return section(change.rule === "refused" ? ".is-mild" : "", text(`says.${change.rule}`, change.values), []);
+  return section(change.rule === "refused" ? ".is-mild" : "", sentence(change), []);
 }
 
 function section(kind, title, content) {
@@ -25,7 +26,7 @@ function renderProblem(detail) {
   const isMild = problem.kind === "logged" && !detail.failure;
   const own = problem.own ?? problem.via;
   const isStopped = problem.kind === "stopped";
-  const title = isStopped ? text("says.aborted", { reason: problem.message }) : headline(problem);
+  const title = isStopped ? text("says.aborted", { reason: because(problem.reason, problem.message) }) : headline(problem);
   const content = [
     isMild && make("p.error-note", {}, text("problemLogged")),
     own && renderOwn(own, isStopped),

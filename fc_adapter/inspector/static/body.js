@@ -10,9 +10,9 @@ const AT_FIRST = 20_000; // characters that are laid out unasked
 /**
  * A body with its head.
  * @param {Object} body as the runner describes it
- * @param {{title?: string, image?: string, marks?: {badges: Node[], notes: Node[], classes: string}|null}} options
+ * @param {{title?: string, empty?: string, image?: string, marks?: {badges: Node[], notes: Node[], classes: string}|null}} options
  */
-export function renderBody(body, { title = text("body"), image = "", marks = null } = {}) {
+export function renderBody(body, { title = text("body"), empty = text("emptyBody"), image = "", marks = null } = {}) {
   const facts = [];
   if (body.size) facts.push(size(body.size));
   if (body.type) facts.push(body.type);
@@ -27,12 +27,13 @@ export function renderBody(body, { title = text("body"), image = "", marks = nul
   );
   const place = make(`div.body${marks?.classes ?? ""}`, {}, head, marks?.notes);
   if (body.kind === "empty") {
-    place.append(make("p.none", {}, text("emptyBody")));
+    place.append(make("p.none", {}, empty));
     return place;
   }
   if (body.shown < body.size) {
     place.append(make("p.note", {}, text("bodyCut", { shown: size(body.shown), size: size(body.size) })));
   }
+  if (body.claim === "json") place.append(make("p.note", {}, text("notJson")));
   place.append(renderContent(body, image, head));
   return place;
 }
@@ -41,6 +42,7 @@ function renderContent(body, image, head) {
   if (body.kind === "json") return renderJson(body.text, head);
   if (body.kind === "text") return renderLong(body.text, (shown) => [shown]);
   if (body.kind === "form") return renderFields(body.fields);
+  if (body.kind === "parts") return renderParts(body.parts);
   if (body.kind === "image") return renderImage(body, image);
   return renderHex(body);
 }
@@ -78,14 +80,19 @@ function renderLong(source, render) {
 }
 
 function renderFields(fields) {
-  const rows = fields.map((field) => make("tr", {}, make("th", { scope: "row" }, field.name), renderField(field)));
+  const rows = fields.map((field) =>
+    make("tr", {}, make("th", { scope: "row" }, field.name), make("td", {}, field.value)),
+  );
   return make("table.pairs", {}, make("tbody", {}, rows));
 }
 
-function renderField(field) {
-  if (!("filename" in field)) return make("td", {}, field.value);
-  const facts = [field.type, size(field.size)].filter(Boolean);
-  return make("td", {}, make("span.strong", {}, field.filename), ` · ${facts.join(" · ")}`);
+/** The parts of a multipart body, each as a body with its name. */
+function renderParts(parts) {
+  return make(
+    "div.parts",
+    {},
+    parts.map((part) => renderBody(part.body, { title: [part.name, part.filename].filter(Boolean).join(" · ") })),
+  );
 }
 
 function renderImage(body, image) {

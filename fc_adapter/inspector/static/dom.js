@@ -6,6 +6,8 @@
  * @property {HTMLInputElement} filter-text
  * @property {HTMLSelectElement} filter-method
  * @property {HTMLSelectElement} filter-status
+ * @property {HTMLSelectElement} order
+ * @property {HTMLAnchorElement} export-all
  * @property {HTMLButtonElement} pause-button
  * @property {HTMLButtonElement} clear-button
  * @property {HTMLDialogElement} dialog

@@ -27,11 +27,11 @@ export function fullTime(milliseconds) {
   return dateAndTime.format(milliseconds);
 }
 
-/** A length of time, as short as it can be said: `0.4 ms`, `250 ms`, `1.8 s`, `3 min`, `2 h`. */
+/** A length of time, as short as it can be said, in English: `0.4 ms`, `250 ms`, `1.8 s`, `3 min`, `2 h`. */
 export function duration(milliseconds) {
-  if (milliseconds < 10) return `${decimal.format(milliseconds)} ms`;
-  if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
-  if (milliseconds < 60_000) return `${decimal.format(milliseconds / 1000)} s`;
+  if (milliseconds < 10) return text("milliseconds", { count: decimal.format(milliseconds) });
+  if (milliseconds < 999.5) return text("milliseconds", { count: Math.round(milliseconds) });
+  if (milliseconds < 60_000) return text("seconds", { count: decimal.format(milliseconds / 1000) });
   if (milliseconds < 3_600_000) return text("minutes", { count: number(Math.floor(milliseconds / 60_000)) });
   return text("hours", { count: number(milliseconds / 3_600_000) });
 }

@@ -27,6 +27,12 @@ export function textOr(key, other) {
   return key in table ? text(key) : other;
 }
 
+/** A reason of the runner in the page's language, or `other` where it is in nobody's list. */
+export function because(reason, other) {
+  const key = `because.${reason?.key}`;
+  return key in table ? text(key, reason.values) : other;
+}
+
 /** Fill in the texts of index.html. */
 export function translate(root) {
   document.documentElement.lang = language === "zh" ? "zh-CN" : "en";

@@ -44,13 +44,25 @@ export function layOut(source) {
       put("", ": ");
       expectsKey = false;
     } else if (token[0] === '"') {
-      put(expectsKey ? "key" : "string", token);
+      put(expectsKey ? "key" : "string", withoutEscapes(token));
     } else {
       put(/^[-\d]/.test(token) ? "number" : "word", token);
     }
     isEmpty = false;
   }
   return pieces;
+}
+
+const ESCAPE = /\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|[^])/g;
+const SHOWN = /^[\p{L}\p{M}\p{N}\p{P}\p{S}]$/u; // not controls, separators, halves of pairs, or what turns text around
+
+/** A string of JSON with its letters and signs decoded; quotes, backslashes and what does not show stay escaped. */
+function withoutEscapes(token) {
+  return token.replace(ESCAPE, (escape) => {
+    if (escape[1] !== "u") return escape;
+    const character = JSON.parse(`"${escape}"`);
+    return SHOWN.test(character) && character !== '"' && character !== "\\" ? character : escape;
+  });
 }
 
 /** Elements for pieces that `layOut` has made. */

@@ -3,6 +3,7 @@
 import { byId, make, replace } from "./dom.js";
 import { duration, fullTime, timeOfDay } from "./format.js";
 import { text } from "./i18n.js";
+import { ask, Refusal } from "./live.js";
 
 const STATUSES = {
   "": () => true,
@@ -14,6 +15,7 @@ const STATUSES = {
   running: (each) => each.status === null,
 };
 const PAGE = 10;
+const TYPING = 200; // milliseconds without a key after which the runner is asked where the words are
 const ANNOUNCE = 4000; // milliseconds between two announcements
 
 export class List {
@@ -34,17 +36,45 @@ export class List {
     this.textInput = byId("filter-text");
     this.methodSelect = byId("filter-method");
     this.statusSelect = byId("filter-status");
+    this.order = byId("order");
+    this.found = {}; // by id: where the words are, as far as the runner has told
     this.fillSelects([]);
     byId("filters").addEventListener("submit", (event) => event.preventDefault());
-    byId("filters").addEventListener("input", () => this.render());
+    byId("filters").addEventListener("input", () => {
+      this.render();
+      this.searchSoon();
+    });
     this.textInput.addEventListener("keydown", (event) => this.onFilterKey(event));
     this.list.addEventListener("keydown", (event) => this.onKey(event));
     this.list.addEventListener("click", (event) => this.onClick(event));
     byId("pause-button").addEventListener("click", () => this.pause(!this.isPaused));
     live.listen((kinds) => {
       if (kinds.has("facts")) this.fillSelects(live.facts.methods);
-      if (kinds.has("invocations")) this.update();
+      if (kinds.has("invocations")) {
+        this.update();
+        if (this.textInput.value.trim()) this.searchSoon();
+      }
     });
+  }
+
+  /** Ask the runner where the words are, once there are no further keys: it knows headers, bodies and logs. */
+  searchSoon() {
+    clearTimeout(this.searching);
+    const words = this.textInput.value.trim();
+    if (!words) this.found = {};
+    else this.searching = setTimeout(() => this.search(words), TYPING);
+  }
+
+  async search(words) {
+    try {
+      const answer = await ask(`search?q=${encodeURIComponent(words)}`);
+      const found = await answer.json();
+      if (words !== this.textInput.value.trim()) return;
+      this.found = found;
+      this.render();
+    } catch (error) {
+      if (!(error instanceof Refusal) && !(error instanceof TypeError)) throw error;
+    }
   }
 
   fillSelects(methods) {
@@ -58,6 +88,7 @@ export class List {
       this.statusSelect,
       options([["", text("anyStatus")], ...statuses, ["failed", text("failed")], ["running", text("running")]]),
     );
+    replace(this.order, options([["", text("newestFirst")], ["slowest", text("slowestFirst")]]));
   }
 
   pause(isPaused) {
@@ -94,7 +125,10 @@ export class List {
 
   /** Show what matches the filter. Rows are made once and moved, so that thousands of updates cost little. */
   render() {
-    const all = [...this.live.invocations.values()].sort((a, b) => b.number - a.number);
+    const isBySlowness = this.order.value === "slowest";
+    const all = [...this.live.invocations.values()].sort(
+      (a, b) => (isBySlowness ? (b.ms ?? Infinity) - (a.ms ?? Infinity) : 0) || b.number - a.number,
+    );
     if (this.isPaused) {
       const fresh = all.filter((each) => !this.rows.has(each.id)).length;
       this.showCount(all, fresh);
@@ -129,19 +163,21 @@ export class List {
       if (!hasStatus(each)) return false;
       if (!words.length) return true;
       const searched = `${each.method} ${each.target} ${each.decoded ?? ""} ${each.status} ${each.instance} ${each.id}`.toLowerCase();
-      return words.every((word) => searched.includes(word));
+      return each.id in this.found || words.every((word) => searched.includes(word));
     };
   }
 
   row(each) {
     const known = this.rows.get(each.id);
-    if (known?.version === each.version) return known.element;
+    const places = this.found[each.id] ?? [];
+    const version = [each.version, ...places].join(" ");
+    if (known?.version === version) return known.element;
     const element = known?.element ?? make("li.row", { id: `row-${each.id}`, role: "option" });
     element.dataset.id = each.id;
     element.classList.toggle("failed", Boolean(each.failure));
     element.classList.toggle("is-running", each.status === null);
-    replace(element, ...describeRow(each));
-    this.rows.set(each.id, { element, version: each.version });
+    replace(element, ...describeRow(each, places));
+    this.rows.set(each.id, { element, version });
     return element;
   }
 
@@ -183,6 +219,7 @@ export class List {
 
   resetFilter() {
     this.textInput.value = this.methodSelect.value = this.statusSelect.value = "";
+    this.found = {};
     this.render();
     this.focus();
   }
@@ -202,6 +239,7 @@ export class List {
     if (event.key === "Escape" && this.textInput.value) {
       event.preventDefault();
       this.textInput.value = "";
+      this.found = {};
       this.render();
     } else if (event.key === "Escape" || event.key === "ArrowDown" || event.key === "Enter") {
       event.preventDefault();
@@ -258,7 +296,7 @@ export function renderTags(each) {
   return tags.map(([kind, label]) => make(`span.tag.${kind}`, {}, label));
 }
 
-function describeRow(each) {
+function describeRow(each, places) {
   return [
     make(
       "span.row-main",
@@ -273,6 +311,7 @@ function describeRow(each) {
       {},
       make("span.row-time", { title: fullTime(each.at) }, timeOfDay(each.at)),
       renderTags(each),
+      places.filter((place) => place !== "target").map((place) => make("span.tag.found", {}, text(`found.${place}`))),
       each.instance && make("span.row-instance", {}, each.instance),
       make("span.row-id", { title: each.id }, each.id),
     ),

@@ -1,9 +1,9 @@
-/** The four stations of a request's way, with what changed marked where it happened. */
+/** The four stages of a request, with what changed marked where it happened. */
 
 import { renderBody } from "./body.js";
 import { make } from "./dom.js";
 import { size } from "./format.js";
-import { text } from "./i18n.js";
+import { because, text } from "./i18n.js";
 import { renderTree } from "./json.js";
 import { status } from "./list.js";
 
@@ -46,13 +46,14 @@ function renderRequest(detail, marks) {
   const request = detail.request;
   const image = detail.kept.request ? imageOf(detail, "request") : "";
   return [
-    make("p.start-line", {}, make("span.strong", {}, request.method), ` ${request.path}`),
+    make("p.start-line", {}, request.method !== "-" && make("span.strong", {}, `${request.method} `), request.target),
+    detail.decoded && make("p.decoded-target", {}, make("span.muted", {}, `${text("decodedTarget")} `), detail.decoded),
     request.query.length > 0 && [
       make("h4", {}, text("query")),
       pairsTable(request.query, (index) => marks.at("request", ["query", index])),
     ],
     make("h4", {}, text("headers")),
-    pairsTable(request.headers, (index) => marks.at("request", ["headers", index])),
+    pairsTable(request.headers, (index) => marks.at("request", ["headers", index]), "noHeaders"),
     renderBody(request.body, { image }),
   ];
 }
@@ -62,7 +63,7 @@ function renderEvent(detail, marks) {
   const { document: event, body } = detail.event;
   return [
     renderTree(event, (path) => marks.at("event", path)),
-    body && renderBody(body, { title: text("decodedBody") }),
+    body && renderBody(body, { title: text("decodedRequest") }),
   ];
 }
 
@@ -76,7 +77,7 @@ function renderResult(detail, marks) {
     result.kind === "raw"
       ? renderBody(result.body, { title: text("value") })
       : renderTree(result.document, (path) => marks.at("result", path)),
-    result.kind === "envelope" && result.body && renderBody(result.body, { title: text("decodedBody") }),
+    result.kind === "envelope" && result.body && renderBody(result.body, { title: text("decodedResponse") }),
     detail.app && renderAnswer(detail.app, marks),
   ];
 }
@@ -99,9 +100,14 @@ function renderResponse(detail, marks) {
   return [
     make(`p.start-line${mark.classes}`, {}, status(response.status), ` ${response.reason} `, mark.badges),
     mark.notes,
-    make("h4", {}, text("headers")),
+    make("h4", {}, text("responseHeaders")),
     pairsTable(response.headers, (index) => marks.at("response", ["headers", index])),
-    renderBody(response.body, { image, marks: marks.at("response", ["body"]) }),
+    renderBody(response.body, {
+      title: text("responseBody"),
+      empty: text("emptyResponse"),
+      image,
+      marks: marks.at("response", ["body"]),
+    }),
   ];
 }
 
@@ -111,15 +117,15 @@ function imageOf(detail, name) {
 }
 
 /** Names and values as a table. `mark(index)` tells what is marked in a row. */
-function pairsTable(pairs, mark) {
-  if (!pairs.length) return make("p.none", {}, text("noHeaders"));
+function pairsTable(pairs, mark, none = "noResponseHeaders") {
+  if (!pairs.length) return make("p.none", {}, text(none));
   const rows = pairs.map((pair, index) => {
     const { classes, badges, notes } = mark(index);
     return make(
       `tr${classes}`,
       {},
       make("th", { scope: "row" }, pair.name),
-      make("td", {}, make("span.pair-value", {}, pair.value), badges.length > 0 && [" ", badges], notes),
+      make("td", {}, make("span.pair-value", {}, pair.value), pair.raw && make("span.pair-raw", {}, pair.raw), badges.length > 0 && [" ", badges], notes),
     );
   });
   const titles = ["name", "value"].map((each) => make("th", { scope: "col" }, text(each)));
@@ -193,9 +199,12 @@ function renderMark(change, isNew) {
   return { badge, note };
 }
 
-function sentence(change) {
-  const isUntyped = change.rule === "body-base64" && change.values.type === "";
-  return text(`says.${change.rule}${isUntyped ? ".none" : ""}`, change.values);
+/** What a change is about. */
+export function sentence(change) {
+  const lacks = { "body-base64": "type", "query-damaged": "text" }[change.rule];
+  const { values } = change;
+  const name = `says.${change.rule}${lacks && !values[lacks] ? ".none" : ""}`;
+  return text(name, "reason" in values ? { ...values, reason: because(change.reason, values.reason) } : values);
 }
 
 function key(name, path) {
