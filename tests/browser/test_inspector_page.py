@@ -54,7 +54,8 @@ def test_requests_show_as_they_come(open_page, server):
     row = page.locator(f"#row-{id_of(answer)}")
     row.wait_for()
     assert row.locator(".row-method").text_content() == "GET"
-    assert row.locator(".row-target").text_content() == "/live?tag=%E4%BD%A0"
+    assert row.locator(".row-target").text_content() == "/live?tag=你"
+    assert row.locator(".row-target").get_attribute("title") == "/live?tag=%E4%BD%A0"
     page.wait_for_function("(id) => document.getElementById(id).querySelector('.s2')", arg=f"row-{id_of(answer)}")
     assert row.locator(".row-ms").text_content().endswith("ms")
     assert row.locator(".row-instance").text_content().startswith("c-")
@@ -121,9 +122,9 @@ def test_filter(open_page, server):
     assert shown() == [id_of(missing)]
     assert page.locator("#count").text_content().startswith("1 of ")
     page.select_option("#filter-status", "5xx")
-    assert page.locator("#list-empty").text_content().startswith("Nothing matches the filter")
+    assert page.locator("#list-empty").text_content().startswith("Nothing matches")
     page.click("#list-empty button")
-    assert len(shown()) > 3
+    assert len(shown()) >= 3
 
 
 def test_pause_and_clear(open_page, servers):
@@ -183,7 +184,7 @@ def test_four_stations_with_their_changes(open_page, server):
         ["Body", "decoded"],
     ]
     assert page.locator(".station.event .body pre").text_content() == json.dumps(
-        json.loads(answered(200, headers, "你好")), indent=2
+        json.loads(answered(200, headers, "你好")), indent=2, ensure_ascii=False
     )
     assert page.locator(".station.response .body pre").text_content() == "你好"
 
@@ -278,7 +279,7 @@ def test_json_keeps_its_numbers_and_can_be_seen_raw(open_page, server):
     page = visit(open_page, answer)
     body = page.locator(".station.response .body")
     laid_out = body.locator("pre").text_content()
-    assert '"n": 12345678901234567890,\n  "f": 1.0,\n  "a": [],\n  "o": {},\n  "s": "\\u4f60\\n"' in laid_out
+    assert '"n": 12345678901234567890,\n  "f": 1.0,\n  "a": [],\n  "o": {},\n  "s": "你\\n"' in laid_out
     assert json.loads(laid_out) == json.loads(source)
     body.get_by_role("button", name="Raw").click()
     assert body.locator("pre").text_content() == source
@@ -321,7 +322,7 @@ def test_edit_and_send(open_page, server):
     page.get_by_label("Path with query").wait_for()
     assert page.get_by_label("Method").last.input_value() == "POST"
     assert page.get_by_label("Path with query").input_value() == "/edit?a=1"
-    field = page.get_by_label("Headers")
+    field = page.get_by_label("Headers", exact=True)
     assert "Authorization: Bearer •••" in field.input_value()
     assert page.get_by_label("Body", exact=True).input_value() == "你"
     field.fill(field.input_value() + "\nbad header: x")
@@ -416,12 +417,13 @@ def test_save_event(open_page, server, tmp_path):
 
 def test_actions_that_cannot_work_say_why(open_page, server):
     page = visit(open_page, server.request("TRACE", "/refused"))
-    for name, reason in (("Copy event", "no event"), ("Save event", "no event"), ("Copy as pytest", "refused it")):
+    for name, reason in (("Copy event", "no event"), ("Save event", "no event"), ("Copy as pytest", "gateway refused")):
         button = page.get_by_role("button", name=name)
         assert button.is_disabled()
         assert reason in button.get_attribute("title")
     page = visit(open_page, server.request("POST", "/cut", b"x" * 300_000))
-    assert "longer than what is kept" in page.get_by_role("button", name="Send again").get_attribute("title")
+    assert page.get_by_role("button", name="Send again").is_enabled()
+    assert "not kept as a whole" in page.get_by_role("button", name="Copy as curl").get_attribute("title")
 
 
 # ---- instances -------------------------------------------------------------------------------------------------------
@@ -440,7 +442,7 @@ def test_end_an_instance(open_page, servers):
     answer = server.get("/second")
     page.wait_for_selector(f"#row-{id_of(answer)}:has-text('cold start')")
     panel.locator("summary", has_text="1 ended").click()
-    assert "ended here" in panel.locator(".is-over").text_content()
+    assert "ended by hand" in panel.locator(".is-over").text_content()
 
 
 # ---- languages, widths, keys -----------------------------------------------------------------------------------------
@@ -461,7 +463,7 @@ def test_languages(open_page, server, locale, lang, title, button):
     assert page.locator(".station-head h3").first.text_content() == title
     assert page.get_by_role("button", name=button).count() == 1
     if lang == "zh-CN":
-        assert page.get_by_placeholder("筛选：路径、ID、实例").count() == 1
+        assert page.get_by_placeholder("搜索：路径、请求头、请求体、日志").count() == 1
         assert "以逗号合并" in page.locator(".station.event").text_content()
         body = page.locator("body").text_content()
         assert "Timeline" not in body
@@ -647,7 +649,7 @@ def test_runner_that_ends(open_page, tmp_path):
 def test_response_of_30_mb(open_page, server):
     page = visit(open_page, server.get("/large"))
     note = page.locator(".station.response .note").text_content()
-    assert note == "The first 256 KB of 28.6 MB are kept."
+    assert note == "The first 256 KB of 28.6 MB are shown."
     assert len(page.locator(".station.response pre").text_content()) == 20_000
     page.locator(".station.response").get_by_role("button", name="Show all (256 KB)").click()
     assert len(page.locator(".station.response pre").text_content()) == 256 * 1024

@@ -5,6 +5,7 @@ import { renderBanner } from "./banner.js";
 import { byId, focusedPart, focusPart, make, replace } from "./dom.js";
 import { duration, fullTime, timeOfDay } from "./format.js";
 import { text } from "./i18n.js";
+import { renderKeys } from "./keys.js";
 import { renderTags, status } from "./list.js";
 import { ask, Refusal } from "./live.js";
 import { renderLog } from "./log.js";
@@ -142,6 +143,11 @@ export class Detail {
     );
   }
 
+  /** Do to the chosen invocation what a key stands for. */
+  press(name) {
+    if (this.data) this.actions.press(name, this.data);
+  }
+
   facts(detail) {
     const origin = this.live.invocations.get(detail.origin);
     return [
@@ -190,8 +196,6 @@ export class Detail {
 
   showNothing() {
     this.sections = {};
-    const keys = { "↑ ↓": "keyMove", Enter: "keyOpen", "/": "keyFilter", Esc: "keyBack" };
-    const items = Object.entries(keys).map(([key, label]) => make("li", {}, make("kbd", {}, key), " ", text(label)));
     replace(
       this.place,
       make(
@@ -204,7 +208,7 @@ export class Detail {
         ),
         make("h2", {}, text("chooseTitle")),
         make("p", {}, text("chooseHint")),
-        make("ul.keys", {}, items),
+        renderKeys(),
       ),
     );
   }

@@ -1,6 +1,6 @@
 /** The panel of the instances: how each fares, and a button that ends it. */
 
-import { attempt } from "./actions.js";
+import { attempt } from "./dialog.js";
 import { byId, focusedPart, focusPart, make, replace } from "./dom.js";
 import { duration, number } from "./format.js";
 import { text, textOr } from "./i18n.js";

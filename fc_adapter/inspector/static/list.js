@@ -269,6 +269,12 @@ export class List {
     }
   }
 
+  /** Choose the next one, or the one before. */
+  step(direction) {
+    const index = this.shown.findIndex((each) => each.id === this.chosen);
+    this.move(Math.max(index + direction, 0), false);
+  }
+
   /** Choose the one at `index`, or the last. */
   move(index, isOpened) {
     const each = this.shown[Math.min(index, this.shown.length - 1)];

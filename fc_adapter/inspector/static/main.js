@@ -1,10 +1,11 @@
 /** The page: its parts, the address that names the chosen invocation, and the keys that work everywhere. */
 
-import { attempt } from "./actions.js";
+import { attempt } from "./dialog.js";
 import { Detail } from "./detail.js";
 import { byId, replace } from "./dom.js";
 import { text, translate } from "./i18n.js";
 import { Instances } from "./instances.js";
+import { listenForKeys, openKeys } from "./keys.js";
 import { List } from "./list.js";
 import { act, Live } from "./live.js";
 
@@ -58,16 +59,21 @@ function named(part) {
 addEventListener("popstate", show);
 addEventListener("hashchange", show);
 
-addEventListener("keydown", (event) => {
-  const isTyping = /** @type {Element} */ (event.target).closest("input, textarea, select, dialog");
-  if (event.key === "/" && !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey) {
-    event.preventDefault();
+listenForKeys({
+  "/": () => {
     byId("panes").classList.remove("shows-detail");
     byId("filter-text").focus();
     byId("filter-text").select();
-  } else if (event.key === "Escape" && !isTyping) {
-    back();
-  }
+  },
+  Escape: back,
+  j: () => list.step(1),
+  k: () => list.step(-1),
+  r: () => detail.press("again"),
+  e: () => detail.press("edit"),
+  p: () => detail.press("pin"),
+  d: () => detail.press("compare"),
+  n: () => live.facts.methods && detail.actions.composeNew(),
+  "?": openKeys,
 });
 
 byId("compose-button").addEventListener("click", () => detail.actions.composeNew());
