@@ -22,6 +22,7 @@ from .reasons import find_reason
 _BEGIN = "Traceback (most recent call last):"
 _STACK = "(most recent call first):"  # as faulthandler prints them
 _FRAME = re.compile(r' *File "(?P<file>[^"]*)", line (?P<line>\d+)(?:,? in (?P<name>.*))?')
+_TITLE = re.compile(r" *(?:main thread|thread .+|task .+):")  # as `runner.stacks` has them
 _HEADLINE = re.compile(r"(?P<type>[A-Za-z_][\w.<>]*)(?:: (?P<message>.*))?")
 _GROUP = re.compile(r" *[|+] (?=\S|  )")
 _RECORD = re.compile(r"\d{4}-\d\d-\d\dT|FC Invoke ")  # how a line begins that is not of a traceback
@@ -61,6 +62,20 @@ def parse_traces(lines: list[str]) -> list[Trace]:
         elif line.endswith(_STACK):
             frames, index = _read_frames(lines, index)
             traces.append(Trace("", "", frames[::-1]))
+    return traces
+
+
+def parse_stacks(lines: list[str]) -> list[Trace]:
+    """Where threads and tasks stood, as the runner tells it of a function that it has stopped."""
+    traces: list[Trace] = []
+    for line in lines:
+        match = _FRAME.fullmatch(line)
+        if _TITLE.fullmatch(line):
+            traces.append(Trace("", "", []))
+        elif match is not None and traces:
+            traces[-1].frames.append(Frame(match["file"], int(match["line"]), match["name"] or ""))
+        elif traces and traces[-1].frames and not traces[-1].frames[-1].code:
+            traces[-1].frames[-1] = traces[-1].frames[-1]._replace(code=line.strip())
     return traces
 
 
@@ -150,9 +165,11 @@ def describe_failure(entry: Entry, code: Code, mask: Masker) -> dict[str, Any] |
     logged = parse_traces([line.data.decode("utf-8", "backslashreplace").rstrip("\r\n") for line in entry.lines])
     if reply is not None and reply.kind == "error":
         document = read_error(reply)
-        if "errorType" not in document and not reply.traceback:
-            return _describe_stop(document.get("errorMessage", ""), logged, code, mask)
-        traces = parse_traces(str(reply.traceback or "").splitlines()) or [_from_document(document)]
+        lines = str(reply.traceback or "").splitlines()
+        traces = parse_traces(lines)
+        if "errorType" not in document and not traces:
+            return _describe_stop(document.get("errorMessage", ""), [*parse_stacks(lines), *logged], code, mask)
+        traces = traces or [_from_document(document)]
         # The platform has other words for what it says of an import that failed, and of an exit.
         kind = traces[-1].kind or document.get("errorType", "")
         last = traces[-1]._replace(kind=kind, message=document.get("errorMessage", ""))
@@ -171,8 +188,8 @@ def _describe_stop(message: str, logged: list[Trace], code: Code, mask: Masker) 
 
 
 def _best_stack(stacks: list[Trace], code: Code) -> Trace:
-    """The stack that stands in the user's own code; the last one if several do or none."""
-    for trace in reversed(stacks):
+    """The first stack that stands in the user's own code; the last one if none does."""
+    for trace in stacks:
         if any(not code.describe(frame)["library"] for frame in trace.frames):
             return trace
     return stacks[-1] if stacks else Trace("", "", [])

@@ -20,13 +20,13 @@ def rows(page):
 
 def test_search_finds_decoded_text_in_targets_bodies_and_logs(open_page, server):
     target = server.get("/find/%e5%95%86%e5%93%81")
-    body = server.request("POST", "/answer?find", answered(200, [("Content-Type", "application/json")], '"\\u641c"'))
+    body = server.request("POST", "/answer?find", answered(200, [("Content-Type", "application/json")], '"\\u9f99"'))
     logged = server.request("POST", "/print?find", "正在搜寻".encode())
     page = open_page()
     page.wait_for_selector(f"#row-{id_of(logged)} .s2")
     for words, answer, place in (
         ("商品 FIND", target, None),
-        ("搜 find", body, "in the response"),
+        ("龙 find", body, "in the response"),
         ("搜寻 find", logged, "in the log"),
     ):
         page.fill("#filter-text", words)

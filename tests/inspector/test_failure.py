@@ -18,7 +18,8 @@ from fc_adapter.inspector.failure import Code, Frame, describe_failure, parse_tr
 from fc_adapter.inspector.history import History
 from fc_adapter.inspector.masking import Masker
 from tests.inspector.test_history import SMALL, log, make_exchange, run
-from tests.support.inspecting import AuthorizedClient, inspected
+from tests.support.inspecting import AuthorizedClient, Page, inspected
+from tests.support.server import Server, wait_until
 
 
 def price(item):
@@ -114,6 +115,20 @@ def test_stack_of_what_was_stopped():
     assert problem["message"] == "the function ran longer than its timeout of 3 s"
     assert (problem["own"]["file"], problem["own"]["line"]) == ("shop/pay.py", 12)
     assert [frame["library"] for frame in problem["frames"]] == ["", "", "requests"]
+
+
+def test_stack_that_the_runner_tells(tmp_path):
+    """A real one: `runner.stacks` writes it."""
+    (tmp_path / "index.py").write_text(
+        "import time\n\ndef handler(event, context):\n    wait()\n\ndef wait():\n    time.sleep(60)\n"
+    )
+    with Server("index:handler", "--timeout", "1", cwd=tmp_path) as server:
+        page = Page(server.wait_for(r"the inspector shows each request on (http://\S+)")[1])
+        request_id = server.get("/").headers["X-Fc-Request-Id"]
+        problem = wait_until(lambda: page.get(f"/api/invocations/{request_id}").json["problem"])
+    assert (problem["kind"], problem["message"]) == ("stopped", "Function timed out after 1 seconds")
+    assert problem["reason"] == {"key": "timeout", "values": {"seconds": "1"}}
+    assert problem["own"] == {"file": "index.py", "line": 7, "name": "wait", "code": "time.sleep(60)", "library": ""}
 
 
 def test_stopped_without_a_stack_and_in_libraries_alone():

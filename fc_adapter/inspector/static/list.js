@@ -41,8 +41,8 @@ export class List {
     this.fillSelects([]);
     byId("filters").addEventListener("submit", (event) => event.preventDefault());
     byId("filters").addEventListener("input", () => {
-      this.render();
       this.searchSoon();
+      this.render();
     });
     this.textInput.addEventListener("keydown", (event) => this.onFilterKey(event));
     this.list.addEventListener("keydown", (event) => this.onKey(event));
