@@ -606,7 +606,7 @@ def test_secrets_stay_in_what_is_edited_around_them(subject, client):
         fields["target"] += "&d"
         fields["body"]["text"] = fields["body"]["text"].replace("1}", "2}")
         sent = replayed(subject, act(client, "/api/requests", {**fields, "origin": entry.request_id})).request
-        assert (sent.raw_path, sent.query_string) == ("/token-of-the-function", "c=other-cookie&d=")
+        assert (sent.raw_path, sent.query_string) == ("/token-of-the-function", "c=other-cookie&d")
         assert sent.body == body.replace(b"1}", b"2}")
         assert sent.headers[:3] == tuple(headers)
     fields = client.get(f"/api/invocations/{entry.request_id}/request").json
