@@ -226,11 +226,10 @@ def _watch(all_served: list[_Served], console: Console, stack: contextlib.ExitSt
 
 
 def _serve_inspectors(options: argparse.Namespace, all_served: list[_Served], console: Console) -> None:
-    inspected = [each for each in all_served if each.inspector is not None]
-    for number, each in enumerate(inspected):
-        if each.inspector is not None:
-            label = f"[{each.name}] "
-            serve_inspector(each.inspector, options, each.platform, each.function, console, label=label, number=number)
+    inspected = [(each, each.inspector) for each in all_served if each.inspector is not None]
+    for number, (each, inspector) in enumerate(inspected):
+        label = f"[{each.name}] "
+        serve_inspector(inspector, options, each.platform, each.function, console, label=label, number=number)
 
 
 def _end(all_served: list[_Served], servers: _Servers) -> None:

@@ -52,7 +52,8 @@ main()
 _ROUNDS = 500  # how often it is looked whether all processes of an instance stand still
 _INTERVAL = 0.05  # seconds between two looks at an instance that is busy
 _PATIENCE = 1.0  # seconds that a process has for its exit
-_TELLING = 0.2  # seconds that it has to tell where it stands, in either way
+_TELLING = 1.0  # seconds that it has to tell where it stands
+_DUMPING = 0.2  # seconds that faulthandler has for the same
 _TIMED_OUT = "Function timed out after"
 
 Log = Callable[[str, bytes], None]
@@ -257,7 +258,7 @@ class Instance:
                 frame = self._frames.get(timeout=max(0.0, end - time.monotonic()))
             except queue.Empty:
                 self._send(DUMP, [self._worker])
-                time.sleep(_TELLING)
+                time.sleep(_DUMPING)
                 return "It did not answer where it stood; if it was in C code, its log says so, after 'Current thread'"
             if frame is None:
                 return ""

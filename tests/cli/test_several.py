@@ -90,7 +90,7 @@ def serve_all(project):
 
     yield start
     for server in servers:
-        server.kill()
+        server.stop()
 
 
 def ask(url, data=None, method=None, **headers):
@@ -116,7 +116,9 @@ ROUTES = (
 
 
 def test_routes_of_a_domain(serve_all):
-    server = serve_all(api=function("api"), web=function("web"), worker=function("worker", TIMER), site=domain(*ROUTES))
+    server = serve_all(
+        api=function("api", role="r"), web=function("web"), worker=function("worker", TIMER), site=domain(*ROUTES)
+    )
     url = f"http://127.0.0.1:{server.port}"
     status, text, headers = ask(f"{url}/api/users?x=1")
     assert (status, json.loads(text)[:4]) == (200, ["shop-api", "/users", {"x": "1"}, "api"])
@@ -130,6 +132,7 @@ def test_routes_of_a_domain(serve_all):
     assert f"the domain shop.example.com is served on {url} until Ctrl-C" in log
     assert "  /api/*  [api] index.handler (python3.10, 512 MB, 3 s)" in log
     assert "  /gone  shop-gone, which is not served here" in log
+    assert "note: [api] role is not assumed here" in log
     assert "only" not in log
     server.wait_for(r"^\[api\] loaded shop-api$")
     server.wait_for(r"^\[api\] called$")

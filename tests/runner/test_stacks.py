@@ -244,3 +244,9 @@ def test_result_that_comes_too_late_is_passed_over(tmp_path):
         assert instance._find_stacks("a") == ""
     finally:
         instance.kill()
+
+
+def test_process_without_asyncio(monkeypatch):
+    monkeypatch.setitem(sys.modules, "asyncio", None)
+    assert "in test_process_without_asyncio" in stacks.describe(sys._getframe())
+    assert list(stacks._summarize("no frames", [])) == []
