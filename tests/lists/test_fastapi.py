@@ -23,6 +23,9 @@ from fc_adapter import lists, wrap
 from fc_adapter.lists.fields import is_list, is_read_early, model_of
 from fc_adapter.testing import Client, Transport
 
+# FastAPI's own, in its older versions, with newer ones of pydantic.
+pytestmark = pytest.mark.filterwarnings("ignore:The '[a-z_]*alias' attribute with value:UserWarning")
+
 FULL = [("X-Token", "a"), ("X-Token", "b")]
 
 

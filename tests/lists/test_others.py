@@ -16,6 +16,9 @@ import starlette.routing
 from fc_adapter import wrap
 from fc_adapter.testing import Client, Transport
 
+# Older versions of Ninja use what newer ones of pydantic warn of.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
 
 @pytest.fixture
 def make_client():
