@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib.util
 import json
 from pathlib import Path
@@ -27,6 +28,8 @@ def doctor(options: argparse.Namespace) -> int:
     missing = [name for name in ("dotenv", "packaging", "pathspec", "yaml") if importlib.util.find_spec(name) is None]
     if missing:
         raise ConfigError(f"doctor needs {' and '.join(missing)}: pip install 'fc-adapter[local]'")
+    for name in options.ignore:
+        _check_name(name)
     found = [each for each in _examine(options) if each.check not in options.ignore]
     findings = sorted(found, key=lambda each: _LEVELS.index(each.level))
     counts = {level: sum(each.level == level for each in findings) for level in _LEVELS}
@@ -38,6 +41,15 @@ def doctor(options: argparse.Namespace) -> int:
             tell(*_describe(finding, verbose=options.verbose))
         tell(f"{_count(counts['error'], 'error')}, {_count(counts['warning'], 'warning')}")
     return int(counts["error"] > 0 or (options.strict and counts["warning"] > 0))
+
+
+def _check_name(name: str) -> None:
+    from .findings import CHECKS
+
+    if name not in CHECKS:
+        meant = difflib.get_close_matches(name, CHECKS, n=1)
+        question = f"; did you mean {meant[0]}?" if meant else f"; the checks are: {', '.join(CHECKS)}"
+        raise ConfigError(f"--ignore: there is no check {name!r}{question}")
 
 
 def _examine(options: argparse.Namespace) -> list[Finding]:
@@ -87,7 +99,8 @@ def _examine(options: argparse.Namespace) -> list[Finding]:
         check_secrets.check_secrets,
         check_bundle.check_upload,
     ]
-    findings = [Finding("note", "template", note) for note in project.template.unresolved]
+    unresolved = [note.partition("; --env ")[0] for note in project.template.unresolved]  # that is an option of serve
+    findings = [Finding("note", "template", note) for note in unresolved]
     for check in checks:
         found = list(check(project))
         if check in (check_state.check_files, check_state.check_threads):  # what was seen needs no guess

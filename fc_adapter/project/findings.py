@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+# What --ignore takes.
+CHECKS = (
+    *("build", "database", "environment", "files", "flush", "handler", "headers", "hooks", "hosts", "import", "lists"),
+    *("packages", "properties", "request", "requirements", "secrets", "size", "streaming", "syntax", "template"),
+    *("threads", "timeout", "wheels"),
+)
+
 
 class Finding(NamedTuple):
     """Something to mend or to know. ``level`` is ``"error"``, ``"warning"`` or ``"note"``.

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
+from fc_adapter import project
+from fc_adapter.project.findings import CHECKS
 from tests.support.shop import APP
 
 HANDLER = "def handler(event, context):\n    return {'statusCode': 200}\n\n\n"
@@ -143,3 +147,16 @@ def test_a_whole_traceback_and_checks_that_are_left_out(shop, command):
     assert f'\n  |   File "{shop.project.directory}/app.py", line 2, in broken\n' in out
     status, out, _ = command("doctor", "--ignore", "import", "--ignore", "size")
     assert (status, out) == (0, "no errors, no warnings\n")
+
+
+def test_checks_that_there_are_not(shop, command):
+    prefix = "fc-adapter doctor: --ignore: there is no check "
+    assert command("doctor", "--ignore", "import", "--ignore", "sise")[2] == f"{prefix}'sise'; did you mean size?\n"
+    assert command("doctor", "--ignore", "x")[2].startswith(f"{prefix}'x'; the checks are: build, database, ")
+
+
+def test_every_check_can_be_left_out():
+    sources = [path.read_text(encoding="utf-8") for path in Path(project.__file__).parent.glob("*.py")]
+    named = {name for text in sources for name in re.findall(r'"(?:error|warning|note)",?\s+"([a-z]+)"', text)}
+    assert {"size", "import", "request", "files"} <= named - {"warning"} <= set(CHECKS)
+    assert list(CHECKS) == sorted(CHECKS)
