@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import io
 import ssl
 from collections.abc import Iterable
 from contextlib import closing
@@ -11,6 +12,8 @@ from urllib.parse import urlsplit
 from ..contract.rules import decode_header
 from ..errors import ConfigError
 from ..messages import Response
+
+_PIECE = 64 * 1024  # bytes of a body that are sent at once
 
 
 class NoAnswerError(Exception):
@@ -53,7 +56,8 @@ class Client:
                 for name, value in headers:
                     connection.putheader(name, value.encode("utf-8"))
                 try:
-                    connection.endheaders(body)
+                    # In pieces: a socket's timeout is for the whole of what one call sends.
+                    connection.endheaders(io.BytesIO(body) if body else None)
                 except (BrokenPipeError, ConnectionResetError):
                     pass  # pragma: no cover - the server may have answered before it has read the whole body.
                 response = connection.getresponse()
@@ -65,8 +69,10 @@ class Client:
     def _connect(self) -> http.client.HTTPConnection:
         host, port = self._address
         if self._context is not None:
-            return http.client.HTTPSConnection(host, port, timeout=self._timeout, context=self._context)
-        return http.client.HTTPConnection(host, port, timeout=self._timeout)
+            return http.client.HTTPSConnection(
+                host, port, timeout=self._timeout, blocksize=_PIECE, context=self._context
+            )
+        return http.client.HTTPConnection(host, port, timeout=self._timeout, blocksize=_PIECE)
 
 
 def _read_headers(response: http.client.HTTPResponse) -> tuple[tuple[str, str], ...]:

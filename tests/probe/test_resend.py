@@ -12,11 +12,13 @@ import socket
 import ssl
 import sys
 import threading
+import time
 
 import pytest
 import trustme
 
 from fc_adapter.cli import run
+from fc_adapter.probe.client import Client
 from fc_adapter.runner import serve
 from fc_adapter.runner.record import Recorder
 from tests.runner.test_record import PATIENCE
@@ -43,8 +45,6 @@ def record(directory, handler, *requests, custom_domain=False):
 
 
 def send(url, method, target, headers=(), body=b""):
-    from fc_adapter.probe.client import Client
-
     client = Client(url, timeout=PATIENCE)
     length = [("Content-Length", str(len(body)))] if body else []
     return client.send(method, target, [client.host, *headers, *length], body)
@@ -81,9 +81,6 @@ def answering(respond, tls=None):
                 self.wfile.write(content)
 
         do_GET = do_POST = do_PUT = do_HEAD = answer  # noqa: N815 - the names are http.server's
-
-        def log_message(self, *arguments):
-            pass
 
     server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
     if tls is not None:
@@ -291,3 +288,28 @@ def test_answer_before_the_body_is_sent(monkeypatch):
         assert (answer.status, json.loads(answer.body)["errorCode"]) == (400, "InvalidArgument")
         monkeypatch.setattr(http.client.HTTPConnection, "endheaders", end_headers)
         assert send(platform.url, "GET", "/").status == 200
+
+
+def test_large_body_over_a_slow_line():
+    """What counts is how long the server stands still, not how long all of it takes."""
+    size, received = 8 * 1024 * 1024, []
+
+    def receive(listener):
+        connection, _ = listener.accept()
+        with connection:
+            while sum(received) < size and received[-1:] != [0]:  # 0: the client has given up
+                received.append(len(connection.recv(1024 * 1024)))
+                time.sleep(0.15 if len(received) < 8 else 0)
+            with contextlib.suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 256 * 1024)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        thread = threading.Thread(target=receive, args=(listener,))
+        thread.start()
+        client = Client(f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=0.9)
+        answer = client.send("POST", "/", [client.host, ("Content-Length", str(size))], bytes(size))
+        thread.join()
+    assert answer.status == 200
