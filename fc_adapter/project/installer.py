@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -28,7 +29,7 @@ from .requirements import (
 _INDEX = re.compile(r"(-i|--index-url|--extra-index-url|-f|--find-links|--no-index)\b")
 
 
-class Installer:
+class Installer(ABC):
     """A command that installs packages into a directory.
 
     ``index`` are the options that name the index, ``allowed`` the names of packages that may be built here.
@@ -63,25 +64,25 @@ class Installer:
         self._run(self.install_command(target, work), ["-r", str(file), *self.projects(requirements)])
         _forget_build(target)
 
+    @abstractmethod
     def expand(self, requirements: Requirements, work: Path) -> list[Requirement]:
         """All requirements as lines, as far as the tool needs them so."""
-        raise NotImplementedError
 
+    @abstractmethod
     def build_allowed(self, lines: list[Requirement], work: Path) -> list[Requirement]:
         """The lines, with wheels of what may be built here, as far as the tool needs that."""
-        raise NotImplementedError
 
+    @abstractmethod
     def projects(self, requirements: Requirements) -> list[str]:
         """Arguments for what the tool reads by itself."""
-        raise NotImplementedError
 
+    @abstractmethod
     def install_command(self, target: Path, work: Path) -> list[str]:
         """The command up to the requirements."""
-        raise NotImplementedError
 
+    @abstractmethod
     def build_command(self, source: str, wheels: Path) -> list[str]:
         """The command that builds a wheel of a directory or archive."""
-        raise NotImplementedError
 
     def _build(self, source: Requirement, work: Path) -> Requirement:
         """Build a wheel of a local package, and return the line that installs it."""

@@ -65,6 +65,7 @@ def index(project, tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_DISABLE_PIP_VERSION_CHECK", "1")
     monkeypatch.setenv("SECRET_KEY", "x")
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # pip would be measured, too, and take minutes
     index = Index(project, tmp_path / "wheels")
     make_adapter_wheel(index.directory)
     index.add("tool")
