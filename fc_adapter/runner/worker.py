@@ -24,6 +24,12 @@ def main() -> None:
     """
     log = _open_log()
     requests, replies = _take_pipe()
+    # Closed when this ends, whatever else holds them: the gateway learns from it, also where threads run on.
+    with requests, replies:
+        _serve_frames(requests, replies, log)
+
+
+def _serve_frames(requests: BinaryIO, replies: BinaryIO, log: TextIO) -> None:
     first = read_frame(requests)
     if first is None:
         return

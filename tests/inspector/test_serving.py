@@ -40,7 +40,7 @@ def app(environ, start_response):
     if path == "/exit":
         os._exit(3)
     if path == "/slow":
-        time.sleep(30)
+        time.sleep(200)
     if path == "/large":
         body = b"x" * int(environ["QUERY_STRING"].strip("="))
     if path == "/fail":

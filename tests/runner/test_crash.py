@@ -41,7 +41,7 @@ def handler(event, context):
     if what == "fork":
         if os.fork() == 0:
             os.setsid()
-            time.sleep(60)
+            time.sleep(90)
         os._exit(1)
     if what == "fork-and-return":
         return "child" if os.fork() == 0 else os.wait() and "parent"
@@ -67,7 +67,7 @@ def slow_hook(context):
 
 @pytest.fixture(scope="module")
 def failing(module_servers):
-    return module_servers(FAILING, "index:handler", "--memory", "128", "--timeout", "5")
+    return module_servers(FAILING, "index:handler", "--memory", "128", "--timeout", "90")
 
 
 @pytest.mark.parametrize(

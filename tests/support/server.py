@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tests.support.zygote import Process, Zygote
 
-PATIENCE = 20  # seconds, for what takes a fraction of one on a machine that is not busy
+PATIENCE = 60  # seconds, for what takes a fraction of one on a machine that is not busy
 
 # A function that can be slow, and tells when it is loaded and stopped.
 SOURCE = """
@@ -30,7 +30,7 @@ print("loaded")
 
 def handler(event, context):
     if json.loads(event)["rawPath"] == "/slow":
-        time.sleep(30)
+        time.sleep(200)
     return os.getpid()
 
 
