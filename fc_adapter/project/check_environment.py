@@ -15,8 +15,7 @@ from .source import Module, last_name, text_of
 _PLATFORM = re.compile(r"FC_\w+|ALIBABA_CLOUD_(?:ACCESS_KEY_ID|ACCESS_KEY_SECRET|SECURITY_TOKEN)")
 _USUAL = {"HOME", "HOSTNAME", "LANG", "PATH", "PWD", "PYTHONPATH", "SHELL", "TEMP", "TMP", "TMPDIR", "TZ", "USER"}
 
-_ENVIRONS = {"os.environ", "environ"}
-_READERS = {"os.environ.get", "os.getenv", "environ.get", "getenv", "decouple.config"}
+_READERS = {"os.environ.get", "os.getenv", "decouple.config"}
 # Of django-environ and environs: env("NAME"), env.str("NAME"), where env is an Env().
 _ENVS = {"environ.Env", "environs.Env", "environs.EnvParser", "environ.FileAwareEnv"}
 
@@ -60,7 +59,7 @@ def _assigned(project: Project) -> Iterator[str]:
     for module in project.deployed:
         for node in module.served:
             if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
-                if module.dotted(node.value) in _ENVIRONS:
+                if module.dotted(node.value) == "os.environ":
                     yield text_of(node.slice)
             elif isinstance(node, ast.Call) and module.dotted(node.func) == "os.environ.setdefault" and node.args:
                 yield text_of(node.args[0])
@@ -95,7 +94,7 @@ def _reads(project: Project, module: Module) -> Iterator[_Read]:
     for node in module.served:
         name, is_needed = "", False
         if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
-            if module.dotted(node.value) in _ENVIRONS:
+            if module.dotted(node.value) == "os.environ":
                 name, is_needed = text_of(node.slice), not _is_guarded(module, node)
         elif isinstance(node, ast.Call) and node.args:
             name, is_needed = _called(module, node, envs)

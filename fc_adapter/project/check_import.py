@@ -18,6 +18,7 @@ _REMOTE = re.compile(
     r"temporary failure in name resolution|unreachable|getaddrinfo failed|nodename nor servname",
     re.IGNORECASE,
 )
+_RAISED = re.compile(r"^[A-Za-z_][\w.]*(?:Error|Exception)\b.*$", re.MULTILINE)
 
 
 def check_import(project: Project) -> Iterator[Finding]:
@@ -107,7 +108,9 @@ def _describe_request(report: dict[str, Any], log: str) -> Iterator[Finding]:
         yield _failure("error", "request", f"GET / raises {report['error']}", "clients get a 502", report)
     elif isinstance(status, int) and status >= 500:
         report = {**report, "error": log, "traceback": log}
-        yield _failure("error", "request", f"GET / is answered with {status}", "so may be every request", report)
+        raised = _RAISED.findall(log)
+        message = f"GET / is answered with {status}" + (f": {raised[-1]:.200}" if raised else "")
+        yield _failure("error", "request", message, "so may be every request", report)
     elif status is not None:
         yield Finding("note", "request", f"GET / is answered with {status}, in {report['seconds']:.2f} s")
 

@@ -27,6 +27,7 @@ ENVIRON = "import environ\nenv = environ.Env(DEBUG=(bool, False))\nenviron.Env.r
         ("import os\nos.environ['DB']\nos.getenv('DB')\nos.environ['DB']\n", [f"{NEEDED}DB (conf.py, line 2)"]),
         ("import os\nconfig['DB'] = os.environ['DB']\n", [f"{NEEDED}DB (conf.py, line 2)"]),
         ("import os\nos.getenv('A'), os.environ.get('B', 'b')\n", [f"{ALSO}A, B"]),
+        ("def app(environ, start_response):\n    environ['PATH_INFO'], environ.get('A')\n", []),
         ("from os import getenv\ngetenv('A')\n", [f"{ALSO}A"]),
         ("import os\nif 'A' in os.environ:\n    os.environ['A']\n", [f"{ALSO}A"]),
         ("import os\ntry:\n    os.environ['A']\nexcept KeyError:\n    pass\n", [f"{ALSO}A"]),

@@ -81,6 +81,11 @@ def test_a_pre_stop_that_fails(run):
     assert message.startswith("index.pre_stop raises NameError: name 'x' is not defined (")
 
 
+def test_what_the_app_has_raised(shop, diagnose):
+    shop.project.write({"app.py": "def app(environ, start_response):\n    raise ValueError('no')\n"})
+    assert diagnose(imports=True)[0] == [("error", "request", "GET / is answered with 500: ValueError: no")]
+
+
 @pytest.mark.parametrize(
     ("body", "found", "said"),
     [
