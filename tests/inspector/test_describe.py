@@ -36,6 +36,7 @@ from fc_adapter.inspector.timeline import find_freeze
 from fc_adapter.messages import Response
 from fc_adapter.runner.gateway import Exchange
 from fc_adapter.runner.life import Life, Reply, State
+from fc_adapter.runner.observer import Sent
 from tests.support.inspecting import inspected
 from tests.support.server import wait_until
 
@@ -332,6 +333,7 @@ def test_what_is_called_json_and_is_none_keeps_its_spaces():
         (MULTIPART[:40], "multipart/form-data; boundary=x", "text"),
         (b"&&", "application/x-www-form-urlencoded", "text"),
         (b"\xff", "multipart/form-data; boundary=x", "binary"),
+        (MULTIPART, "multipart/form-data; boundary=\xe9", "text"),
     ],
 )
 def test_forms_that_are_none(data, content_type, kind):
@@ -624,3 +626,29 @@ def test_background_work_of_an_app():
     assert names[-2:] == ["handler", "background"]
     assert spans[-1][2] - spans[-1][1] >= 50
     assert time.perf_counter() > entry.began
+
+
+def test_target_is_shown_as_it_was_sent():
+    with inspected(lambda event, context: "ok", secrets=["secret-of-the-account"]) as subject:
+
+        def sent(target):
+            request = read_request("GET", target)
+            subject.platform.gateway.handle(request, sent=Sent(target))
+            return subject.last()
+
+        entry = sent("http://shop.example/%e4%BD%a0?b=%C4%E3&c=%zz&&d")
+        described = subject.describe(entry)
+        assert described["request"]["target"] == "http://shop.example/%e4%BD%a0?b=%C4%E3&c=%zz&&d"
+        assert described["decoded"] == "http://shop.example/你?b=\ufffd\ufffd&c=%zz&&d"
+        assert [pair["raw"] for pair in described["request"]["query"]] == ["b=%C4%E3", "", ""]
+        assert entry.path == "/%e4%BD%a0?b=%C4%E3&c=%zz&&d"
+        assert (sent("http://shop.example").path, sent("/a?b").path) == ("/", "/a?b")
+
+
+def test_secrets_that_a_target_spells_in_another_way():
+    with inspected(lambda event, context: "ok", secrets=["secret-of-the-account"]) as subject:
+        entry = subject.send("GET", "/?a=%73ecret-of-the-account%26x=%ff")
+        described = subject.describe(entry)
+    assert described["target"] == described["request"]["target"] == "/?a=•••&x=\ufffd"
+    assert [pair["raw"] for pair in described["request"]["query"]] == [""]
+    assert "secret-of" not in json.dumps(described["request"]["query"])
