@@ -305,7 +305,8 @@ def test_target_alone_leaves_the_template_out(serve, project):
 
 
 def test_packages_of_another_python_are_left_out(serve, project):
-    text = "runtime: python3.9, handler: index.handler, code: code, environmentVariables: {PYTHONPATH: /code/lib}"
+    other = "python3.9" if sys.version_info[:2] != (3, 9) else "python3.12"
+    text = f"runtime: {other}, handler: index.handler, code: code, environmentVariables: {{PYTHONPATH: /code/lib}}"
     (project / "s.yaml").write_text(props(text))
     (project / "code" / "index.py").write_text("import os\ndef handler(e, c): return os.environ.get('PYTHONPATH')")
     assert serve(None, environment={"PYTHONPATH": "/inherited"}).get().text == "/inherited"
