@@ -240,5 +240,5 @@ def _end(all_served: list[_Served], servers: _Servers) -> None:
     servers.stop_listening()
     if all_served:
         with ThreadPoolExecutor(len(all_served)) as executor:
-            list(executor.map(lambda each: each.platform.close(), all_served))
+            list(executor.map(LocalPlatform.close, [each.platform for each in all_served]))
     servers.close()

@@ -79,6 +79,7 @@ def run(handler: Callable[..., Any], request: Request, *, context: Any, trigger:
     response = trigger.refuse(request)
     if response is None:
         event = trigger.build_event(request, request_id)
+        response = ACCEPTED
         try:
             result = handler(json.dumps(event).encode("ascii"), context)
             data = dump_result(result)
@@ -86,7 +87,9 @@ def run(handler: Callable[..., Any], request: Request, *, context: Any, trigger:
             if not is_async(request):
                 raise
             failure = error
-        response = ACCEPTED if is_async(request) else trigger.respond(data)
+        else:
+            if not is_async(request):
+                response = trigger.respond(data)
     response = trigger.finish(response, request_id)
     if request.method == "HEAD":
         response = response._replace(body=b"")
