@@ -205,7 +205,8 @@ def check_inspector(choices):
     stream.close()
     for reveal in (0, 1):
         secrets = (SECRET,) if reveal or not is_request else (SECRET, THEIRS)
-        for path in ("", "/request", "/curl", "/test", "/event", "/image/request", "/image/response"):
+        repeated = f"/diff/{entry.request_id}"
+        for path in ("", "/request", "/curl", "/test", "/event", "/har", repeated, "/image/request", "/image/response"):
             answer = client.get(f"/api/invocations/{entry.request_id}{path}?reveal={reveal}")
             assert answer.status_code in (200, 404, 409), answer.text
             _check_answer(answer.data, secrets)
