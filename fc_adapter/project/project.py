@@ -89,7 +89,7 @@ class Project:
 
         def is_deployed(module: Module) -> bool:
             place = module.path.relative_to(self.directory)
-            above = (f"{each.as_posix()}/" for each in place.parents[:-1])
+            above = (f"{each.as_posix()}/" for each in list(place.parents)[:-1])
             return not (_TEST.search(place.as_posix()) or any(map(is_ignored, (*above, place.as_posix()))))
 
         return [module for module in self.modules if is_deployed(module)]
