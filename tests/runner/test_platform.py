@@ -134,7 +134,7 @@ def test_busy_in_this_process_when_it_ends():
             outcomes[path] = type(error)
 
     class Beginnings(Observer):
-        def began(self, request, request_id):
+        def began(self, request, request_id, sent):
             begun.append(request.raw_path)
 
     with fc_adapter.runner.serve(handler, port=0, observer=Beginnings()) as server:
