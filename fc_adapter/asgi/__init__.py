@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
 _logger = getLogger("fc_adapter")
 # Seconds that tasks have to end in once they are cancelled; at the end of a process, also before that.
-_PATIENCE = 5.0
-_PATIENCE_AT_EXIT = 1.0
+_FAREWELL_SECONDS = 5.0
+_FAREWELL_SECONDS_AT_EXIT = 1.0
 # Frameworks whose routes tell which of their parameters are lists; Ninja comes with the URLs of a Django site.
 _DECLARE_LISTS = ("fastapi", "litestar", "django")
 context_variable()  # from now on the current invocation follows into tasks and threads
@@ -194,7 +194,7 @@ class Server:
         try:
             background = self._background
             farewell = partial(_say_farewell, self._lifespan, self._left_running, background, background.timeout)
-            self._loop.close(farewell, _PATIENCE)
+            self._loop.close(farewell, _FAREWELL_SECONDS)
         except AppError as error:
             _logger.error("%s", error, exc_info=error)
             raise
@@ -224,10 +224,10 @@ def _stop_at_exit(
     lifespan: Lifespan, left_running: set[asyncio.Task[Any]], background: Background, loop: PrivateLoop
 ) -> None:
     """Do what ``pre_stop`` does, in less time: somebody may be waiting for the process to end."""
-    patience = min(background.timeout, _PATIENCE_AT_EXIT)
+    patience = min(background.timeout, _FAREWELL_SECONDS_AT_EXIT)
     farewell = partial(_say_farewell, lifespan, left_running, background, patience)
     try:
-        loop.close_at_exit(farewell, _PATIENCE_AT_EXIT)
+        loop.close_at_exit(farewell, _FAREWELL_SECONDS_AT_EXIT)
     except Exception as error:
         _logger.error("%s", error, exc_info=error)
 

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from ..config.domain import Domain
 from ..config.function import Function
-from ..config.limits import is_http
 from ..config.options import resolve
 from ..config.template import read_domains
+from ..config.unsimulated import is_http
 from ..errors import ConfigError
 from ..runner.console import Console, Labelled
 from ..runner.observer import Observer, Observers

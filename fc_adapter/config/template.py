@@ -11,9 +11,9 @@ from ..errors import ConfigError
 from .domain import Domain, read_domain
 from .env_file import is_possible
 from .function import Function, Hook
-from .limits import not_simulated
 from .runtimes import RUNTIMES, Runtime, default_runtime, parse_runtime
 from .target import Target
+from .unsimulated import not_simulated
 from .variables import Note, Resolver
 from .yaml import load_yaml
 

@@ -1,7 +1,7 @@
 """What is unknown or inferred of the platform and may turn out otherwise, as data that ``Trigger`` plays.
 
 ``fc-adapter probe`` finds these out, and ``fc-adapter serve --platform`` plays the gateway as a report saw it. What the
-adapter does about them is switched in ``rules``: ``COOKIES``, ``CONTENT_TYPE_CASE`` and ``QUERY_VALUES``.
+adapter does about them is switched in ``rules``: ``COOKIES`` and ``QUERY_VALUES``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Invocations as JSON for the page: a summary of each for the list, and all of one."""
+"""Invocations as JSON for the page: all of one, and the list whose lines ``summary`` makes."""
 
 from __future__ import annotations
 

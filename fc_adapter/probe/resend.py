@@ -19,7 +19,7 @@ from ..terminal import tell, warn
 from .client import Client, NoAnswerError
 
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")  # RFC 9110 section 9.2.1
-_PATIENCE = 300.0  # seconds to wait for an answer, unless --timeout says it
+_TIMEOUT = 300.0  # seconds to wait for an answer, unless --timeout says it
 
 # What the gateway states itself: the requests go out without, as they came.
 _OF_THE_GATEWAY = ("host", "x-forwarded-proto")
@@ -30,7 +30,7 @@ def resend(records: list[tuple[str, dict[str, Any]]], options: argparse.Namespac
 
     Returns 0, or 1 when anything differs that is not the platform's doing, or when there is no answer.
     """
-    client = Client(options.to, timeout=options.timeout or _PATIENCE)
+    client = Client(options.to, timeout=options.timeout or _TIMEOUT)
     requests = [(name, record, _read_request(name, record)) for name, record in records]
     if not _may_repeat([request for _, _, request in requests], options):
         warn("fc-adapter replay: nothing was sent")

@@ -10,7 +10,7 @@ check of ``doctor`` and to time its import after a build.
   beside the last build; ``bytecode``: compiled; ``archive``: zipped. ``summary``, ``import_time``: what it ends with.
 - ``bundle``: running the archive's content.
 - ``doctor``: all checks and their report; ``project``: what they read; ``findings``: what they say.
-- ``check_props``, ``check_config``, ``check_secrets``, ``check_source``, ``check_environment``,
-  ``check_state``, ``check_bundle``, ``check_import``: the checks.
+- ``check_environment``, ``check_packages``, ``check_props``, ``check_secrets``, ``check_source``, ``check_state``,
+  ``check_timeouts``, ``check_trial``: the checks.
 - ``trial``: running the function once. ``ignore``: ``.fcignore``; ``interpreter``: other Pythons here.
 """

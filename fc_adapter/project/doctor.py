@@ -55,14 +55,14 @@ def _check_name(name: str) -> None:
 def _examine(options: argparse.Namespace) -> list[Finding]:
     """All that the checks find; without a template that can be used, that alone."""
     from . import (
-        check_bundle,
-        check_config,
         check_environment,
-        check_import,
+        check_packages,
         check_props,
         check_secrets,
         check_source,
         check_state,
+        check_timeouts,
+        check_trial,
     )
     from .findings import Finding
 
@@ -77,14 +77,14 @@ def _examine(options: argparse.Namespace) -> list[Finding]:
     checks = [
         check_source.check_handler,
         check_source.check_syntax,
-        check_bundle.check_adapter,
-        check_bundle.check_wheels,
-        check_bundle.check_build,
-        check_bundle.check_requirements,
-        *([] if options.no_import else [check_import.check_import]),
+        check_packages.check_adapter,
+        check_packages.check_wheels,
+        check_packages.check_build,
+        check_packages.check_requirements,
+        *([] if options.no_import else [check_trial.check_import]),
         check_props.check_props,
-        check_config.check_timeout,
-        check_config.check_hook_limits,
+        check_timeouts.check_timeout,
+        check_timeouts.check_hook_limits,
         check_source.check_lifespan,
         check_source.check_headers,
         check_source.check_streaming,
@@ -97,7 +97,7 @@ def _examine(options: argparse.Namespace) -> list[Finding]:
         check_state.check_files,
         check_state.check_threads,
         check_secrets.check_secrets,
-        check_bundle.check_upload,
+        check_packages.check_upload,
     ]
     unresolved = [note.partition("; --env ")[0] for note in project.template.unresolved]  # that is an option of serve
     findings = [Finding("note", "template", note) for note in unresolved]

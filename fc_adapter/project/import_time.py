@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-_PATIENCE = 60  # seconds for one import
+_TIMEOUT = 60  # seconds for one import
 _ENOUGH = 6.0  # seconds for all of them but the first
 _TIMES = 3
 
@@ -118,10 +118,10 @@ class _Run:
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
-                timeout=_PATIENCE,
+                timeout=_TIMEOUT,
             )
         except subprocess.TimeoutExpired:
-            raise _FailedError(f"it takes more than {_PATIENCE} s") from None
+            raise _FailedError(f"it takes more than {_TIMEOUT} s") from None
         if not process.stdout:
             raise _FailedError(f"the process ended with status {process.returncode}")
         seconds, error = json.loads(process.stdout)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..config.runtimes import Runtime
 
-_PATIENCE = 60  # seconds
+_TIMEOUT = 60  # seconds
 
 _COMPILE = """
 import json, sys
@@ -52,7 +52,7 @@ def _is_version(python: str, runtime: Runtime) -> bool:
     """Whether an interpreter runs, and is of this version; a shim of pyenv's may be neither."""
     program = f"import sys; sys.exit(sys.version_info[:2] != {runtime.version})"
     try:
-        return subprocess.run([python, "-I", "-c", program], capture_output=True, timeout=_PATIENCE).returncode == 0
+        return subprocess.run([python, "-I", "-c", program], capture_output=True, timeout=_TIMEOUT).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
 

@@ -20,7 +20,7 @@ from ..contract.trigger import Trigger, read_request
 from .archive import copy_files
 from .project import Project
 
-_PATIENCE = 60.0  # seconds for all of it, besides what the hooks may take
+_TIMEOUT = 60.0  # seconds for all of it, besides what the hooks may take
 _LOG = 20_000  # characters of its end that are kept
 
 # Only the code and the standard library are on the path, and no bytecode is written. A line of JSON tells of each step,
@@ -148,7 +148,7 @@ def _run(project: Project, python: str, code: Path, output: Path, log: Path) -> 
     """Run it to its end, or to that of our patience; what stopped it before."""
     function = project.function
     hooks = [hook for hook in (function.initializer, function.pre_stop) if hook is not None]
-    patience = _PATIENCE + sum(min(hook.timeout, _PATIENCE) for hook in hooks)
+    patience = _TIMEOUT + sum(min(hook.timeout, _TIMEOUT) for hook in hooks)
     arguments = [python, "-I", "-S", "-B", "-c", _PROGRAM, json.dumps(_settings(project, code))]
     with output.open("wb") as out, log.open("wb") as error:
         process = subprocess.Popen(

@@ -19,7 +19,7 @@ from .observer import Observer
 
 _COLOURS = {2: "32", 3: "36", 4: "33", 5: "31"}
 _BACKLOG = 4 * 1024 * 1024  # characters that wait to be written
-_PATIENCE = 0.5  # seconds without progress after which a terminal counts as one that nobody reads
+_STALL_SECONDS = 0.5  # seconds without progress after which a terminal counts as one that nobody reads
 
 Part = Union[str, "tuple[str, str]"]
 
@@ -117,7 +117,7 @@ class Console(Observer):
     def _makes_progress(self) -> bool:
         """Wait until a further line has been written. Returns whether that was so in time. Needs the lock."""
         written = self._written
-        return self._changed.wait_for(lambda: self._written > written, _PATIENCE)
+        return self._changed.wait_for(lambda: self._written > written, _STALL_SECONDS)
 
     def _put(self, *parts: Part) -> None:
         """Write the parts of a line, each a text or a text and its colour: all but the function's log."""
@@ -127,7 +127,7 @@ class Console(Observer):
     def _append(self, line: str) -> None:
         line += "\n"
         with self._changed:
-            if not self._changed.wait_for(lambda: self._size < _BACKLOG or self._is_stuck, _PATIENCE):
+            if not self._changed.wait_for(lambda: self._size < _BACKLOG or self._is_stuck, _STALL_SECONDS):
                 self._is_stuck = True
             if self._size >= _BACKLOG:
                 self._dropped += 1

@@ -1,4 +1,4 @@
-"""An instance of a function: a process of its own, as on the platform."""
+"""An instance: a process of its own; its freezing and waking, its timeout and memory limit, its hooks, its end."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ main()
 
 _ROUNDS = 500  # how often it is looked whether all processes of an instance stand still
 _INTERVAL = 0.05  # seconds between two looks at an instance that is busy
-_PATIENCE = 1.0  # seconds that a process has for its exit
+_EXIT_SECONDS = 1.0  # seconds that a process has for its exit
 _TELLING = 1.0  # seconds that it has to tell where it stands
 _DUMPING = 0.2  # seconds that faulthandler has for the same
 _TIMED_OUT = "Function timed out after"
@@ -173,7 +173,7 @@ class Instance:
         self._outgoing.put(None)
         # A process that was not found may hold the pipes open; their threads then stay until it ends.
         for thread in self._threads:
-            thread.join(_PATIENCE / 4)
+            thread.join(_EXIT_SECONDS / 4)
 
     def _kill_all(self) -> None:
         if _IS_KEPT:  # pragma: no branch - other systems have none
@@ -181,7 +181,7 @@ class Instance:
             for number in (signal.SIGCONT, signal.SIGTERM):
                 self._process.send_signal(number)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(_PATIENCE)
+                self._process.wait(_EXIT_SECONDS)
         elif hasattr(os, "killpg"):  # pragma: no cover - Linux has keepers, and Windows no groups
             with contextlib.suppress(OSError):
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -192,7 +192,7 @@ class Instance:
         """Let the worker end by itself, which it does at the end of its frames, and run what it has for its exit."""
         self._outgoing.put(None)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_PATIENCE)
+            self._process.wait(_EXIT_SECONDS)
         self.kill()
 
     def peak_bytes(self) -> int:
@@ -275,7 +275,7 @@ class Instance:
 
     def _exit_status(self) -> str:
         try:
-            status = self._process.wait(_PATIENCE)
+            status = self._process.wait(_EXIT_SECONDS)
         except subprocess.TimeoutExpired:
             return "its threads run on"
         names = {each.value: each.name for each in signal.Signals}

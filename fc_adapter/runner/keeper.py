@@ -21,7 +21,7 @@ import time
 
 from .processes import Descendants
 
-_PATIENCE = 0.8  # seconds that processes have to go when they are killed
+_KILL_SECONDS = 0.8  # seconds that processes have to go when they are killed
 _SIGNALS = {signal.SIGCHLD, signal.SIGTERM}
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 
@@ -69,7 +69,7 @@ def _reap(worker: int) -> tuple[int | None, bool]:  # pragma: no cover - see kee
 def _end_all(worker: int, status: int | None) -> int:  # pragma: no cover - see keep()
     """Kill what is below until there is no child; then none can come any more. Returns the worker's status."""
     descendants = Descendants(os.getpid())
-    end = time.monotonic() + _PATIENCE
+    end = time.monotonic() + _KILL_SECONDS
     while True:
         ended, has_children = _reap(worker)
         status = status if ended is None else ended

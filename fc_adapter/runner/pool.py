@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from .life import AnyInstance, Reply, Span
 
-_PATIENCE = 0.8  # seconds that instances have for their request and their PreStop hook when the runner ends
+_CLOSE_SECONDS = 0.8  # seconds that instances have for their request and their PreStop hook when the runner ends
 
 
 def _always() -> bool:
@@ -107,13 +107,13 @@ class Pool:
             self._closed = True
             self._let_go(self._idle, "closed")
             self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._busy and not self._leaving, _PATIENCE)
+            self._changed.wait_for(lambda: not self._busy and not self._leaving, _CLOSE_SECONDS)
             self._aborted.update(self._busy)
             late = [*self._busy, *self._leaving]
         for instance in late:
             instance.kill()
         with self._changed:
-            self._changed.wait_for(lambda: not self._leaving, 1.0 - _PATIENCE)
+            self._changed.wait_for(lambda: not self._leaving, 1.0 - _CLOSE_SECONDS)
         self._closing.set()
         self._reaper.join()
         self._maker.shutdown()

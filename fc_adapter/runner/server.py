@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..messages import Pairs
 
 _LINGER = 2.0  # seconds to read on after an early answer
-_PATIENCE = 0.3  # seconds that connections have, twice, when the server ends
+_CLOSE_SECONDS = 0.3  # seconds that connections have, twice, when the server ends
 
 
 class HTTPServer:
@@ -97,7 +97,7 @@ class _Connections:
                 for connection in self._sockets:
                     with contextlib.suppress(OSError):
                         connection.shutdown(how)
-                self._changed.wait_for(lambda: not self._sockets, _PATIENCE)
+                self._changed.wait_for(lambda: not self._sockets, _CLOSE_SECONDS)
 
 
 class _BadRequestError(Exception):

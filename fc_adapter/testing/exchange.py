@@ -1,4 +1,4 @@
-"""One request through a handler, by the platform's rules."""
+"""One request through a handler, by the platform's rules, and finding the handler by its name."""
 
 from __future__ import annotations
 

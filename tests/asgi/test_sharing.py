@@ -98,7 +98,7 @@ def test_pre_stop_does_not_wait_for_ever():
 import asyncio, threading
 import fc_adapter, fc_adapter.asgi
 
-fc_adapter.asgi._PATIENCE = 0.05
+fc_adapter.asgi._FAREWELL_SECONDS = 0.05
 release = threading.Event()
 
 async def stubborn():

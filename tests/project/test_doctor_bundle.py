@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from fc_adapter.config import function
-from fc_adapter.project import check_bundle, check_import, trial
+from fc_adapter.project import check_packages, check_trial, trial
 from tests.support.shop import APP, HERE, INDEX
 
 
@@ -149,8 +149,8 @@ def test_what_should_not_be_uploaded(shop, diagnose):
 )
 def test_the_size_of_the_archive(shop, diagnose, monkeypatch, limits, expected):
     limit, api_limit = limits
-    monkeypatch.setattr(check_bundle, "LIMIT", limit)
-    monkeypatch.setattr(check_bundle, "API_LIMIT", api_limit)
+    monkeypatch.setattr(check_packages, "LIMIT", limit)
+    monkeypatch.setattr(check_packages, "API_LIMIT", api_limit)
     shop.project.write({"zeros": b"\0" * 5_000})
     found = diagnose()[0]
     assert [(level, check) for level, check, _ in found] == ([(expected, "size")] if expected else [])
@@ -205,7 +205,7 @@ def test_the_import_sees_the_code_alone(shop, diagnose):
 
 
 def test_the_import_needs_a_machine_like_the_platform_for_compiled_packages(shop, diagnose, monkeypatch):
-    monkeypatch.setattr(check_import, "is_like_platform", lambda: False)
+    monkeypatch.setattr(check_trial, "is_like_platform", lambda: False)
     assert " from the code alone" in json.dumps(diagnose(imports=True)[1])
     shop.install("thing", tag=f"cp{VERSION}-cp{VERSION}-manylinux2014_x86_64")
     assert "this machine cannot load the packages' modules" in json.dumps(diagnose(imports=True)[1])

@@ -54,7 +54,7 @@ def test_bytecode_is_used_with_it_and_not_without(project, measure):
     ],
 )
 def test_an_import_that_fails(project, measure, monkeypatch, source, problem):
-    monkeypatch.setattr(import_time, "_PATIENCE", 0.3 if "sleep" in source else 60)
+    monkeypatch.setattr(import_time, "_TIMEOUT", 0.3 if "sleep" in source else 60)
     project.write({"index.py": source})
     assert measure().problem == problem
 

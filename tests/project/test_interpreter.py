@@ -54,7 +54,7 @@ def test_one_that_does_not_run_is_passed_over(machine):
 
 
 def test_one_that_hangs_is_passed_over(machine, monkeypatch):
-    monkeypatch.setattr(interpreter, "_PATIENCE", 0.05)
+    monkeypatch.setattr(interpreter, "_TIMEOUT", 0.05)
     path = machine / "bin" / "python3.99"
     make_program(path, 0)
     path.write_text("#!/bin/sh\nwhile :; do :; done\n")

@@ -332,7 +332,7 @@ def instance(tmp_path):
 
 
 def test_instance_that_is_stopped_before_it_has_started(instance, monkeypatch):
-    monkeypatch.setattr(instance_module, "_PATIENCE", 20)
+    monkeypatch.setattr(instance_module, "_EXIT_SECONDS", 20)
     instance.stop()
     assert (instance.life.is_alive, instance.has_ended(), instance._process.returncode) == (False, True, 0)
     instance.stop()

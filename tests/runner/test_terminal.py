@@ -208,7 +208,7 @@ def test_stream_without_bytes():
 
 def test_slow_terminal_loses_nothing(monkeypatch):
     monkeypatch.setattr(console_module, "_BACKLOG", 100)
-    monkeypatch.setattr(console_module, "_PATIENCE", PATIENCE)
+    monkeypatch.setattr(console_module, "_STALL_SECONDS", PATIENCE)
     raw = Raw()
     with Console(io.TextIOWrapper(io.BufferedWriter(raw), "utf-8")) as console:
         for number in range(1000):
@@ -218,7 +218,7 @@ def test_slow_terminal_loses_nothing(monkeypatch):
 
 def test_terminal_that_nobody_reads_for_a_while(monkeypatch):
     monkeypatch.setattr(console_module, "_BACKLOG", 100)
-    monkeypatch.setattr(console_module, "_PATIENCE", 0.05)
+    monkeypatch.setattr(console_module, "_STALL_SECONDS", 0.05)
     raw = Raw()
     raw.gate.clear()
     console = Console(io.TextIOWrapper(io.BufferedWriter(raw), "utf-8"))

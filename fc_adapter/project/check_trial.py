@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..config.function import is_like_platform
-from .check_bundle import is_pure
+from .check_packages import is_pure
 from .findings import Finding
 from .project import Project
 from .trial import Trial, run_trial

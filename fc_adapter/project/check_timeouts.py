@@ -1,4 +1,4 @@
-"""Checks of what ``s.yaml`` says."""
+"""Checks of the timeouts of the function and its hooks."""
 
 from __future__ import annotations
 
