@@ -188,7 +188,7 @@ def test_an_import_that_fails_for_the_app_by_name(shop, diagnose):
 )
 def test_an_import_that_fails(shop, diagnose, monkeypatch, source, message):
     if "sleep" in source:
-        monkeypatch.setattr(trial, "_PATIENCE", 1)
+        monkeypatch.setattr(trial, "_TIMEOUT", 1)
     shop.project.write({"app.py": source})
     ((level, check, found),), report = diagnose(imports=True)
     assert (level, check) == ("error", "import")
