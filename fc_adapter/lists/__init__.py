@@ -80,6 +80,7 @@ class Lists:
         self._app = app
         self._routes: Routes | None = None
         self._is_read = False
+        self._has_warned = False
 
     def __call__(self, scope: Scope, receive: Any, send: Any) -> Any:
         """Call the ASGI app, and return what it does."""
@@ -137,19 +138,21 @@ class Lists:
                 if routes is not None and (routes.declared.query or routes.declared.headers):
                     self._routes = routes
             except Exception as error:
-                self._give_up(error)
+                self._warn(error)
             self._is_read = True
         return self._routes
 
     def _find(self, routes: Routes, scope: Scope) -> Names:
         try:
             return routes.find(scope)
-        except Exception as error:
-            self._give_up(error)
+        except Exception as error:  # such as a converter's, for one path: the next request may be in order
+            self._warn(error)
             return NOTHING
 
-    def _give_up(self, error: Exception) -> None:
-        self._routes = None
+    def _warn(self, error: Exception) -> None:
+        if self._has_warned:
+            return
+        self._has_warned = True
         getLogger("fc_adapter").warning(
             "cannot tell from the app's routes which parameters are lists (%s: %s), so ?tag=a&tag=b stays tag=a,b; "
             "name those that are lists: wrap(app, split_query=['tag'])",

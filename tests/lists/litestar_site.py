@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import warnings
+from decimal import Decimal
 from typing import Any, Dict, List, Optional
 
 import litestar
@@ -45,4 +46,9 @@ async def raw(request: litestar.Request[Any, Any, Any]) -> Dict[str, Any]:
     return request.query_params.dict()
 
 
-app = litestar.Litestar([many, alias, dependency, text, raw])
+@litestar.get("/price/{amount:decimal}")
+async def price(amount: Decimal) -> str:
+    return str(amount)
+
+
+app = litestar.Litestar([many, alias, dependency, text, raw, price])
