@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _LINES = 1000  # of each section
 _LINE = 1000  # characters
 _WIDTH = 200  # characters from which on text without line breaks is cut into several lines
+_LAID_OUT = 1024 * 1024  # characters of JSON with its indents, more than one value of a body has
 _VARYING = {"date", "x-fc-request-id"}
 # Times and ids in a log, which are others each time.
 _STAMPS = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.,\d]*Z?|\b1-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{12}\b")
@@ -84,11 +85,22 @@ def _body_lines(headers: Pairs, body: bytes, view: View) -> list[str]:
     text = read_text(body, get_header(headers, "content-type"), get_header(headers, "content-encoding"))
     if body and not text:
         return _fold(mask_bytes(body, view.mask).hex())
+    return [piece for line in view.mask(_lay_out(text)).splitlines() for piece in _fold(line)]
+
+
+def _lay_out(text: str) -> str:
+    """JSON with a line for each value, the first of them where nesting makes the indents long; other text as it is."""
+    pieces: list[str] = []
+    size = 0
     try:
-        text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+        for piece in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(json.loads(text)):
+            pieces.append(piece)
+            size += len(piece)
+            if size > _LAID_OUT:
+                break
     except (ValueError, RecursionError):
-        pass  # It is no JSON.
-    return [piece for line in view.mask(text).splitlines() for piece in _fold(line)]
+        return text  # It is no JSON.
+    return "".join(pieces)
 
 
 def _fold(line: str) -> list[str]:

@@ -21,7 +21,8 @@ from .reasons import find_reason
 
 _BEGIN = "Traceback (most recent call last):"
 _STACK = "(most recent call first):"  # as faulthandler prints them
-_FRAME = re.compile(r' *File "(?P<file>[^"]*)", line (?P<line>\d+)(?:,? in (?P<name>.*))?')
+# Whatever a client gets into the log can look so: no path has a NUL, and no file so many lines.
+_FRAME = re.compile(r' *File "(?P<file>[^"\0]*)", line (?P<line>\d{1,9})(?:,? in (?P<name>.*))?')
 _TITLE = re.compile(r" *(?:main thread|thread .+|task .+):")  # as `runner.stacks` has them
 _HEADLINE = re.compile(r"(?P<type>[A-Za-z_][\w.<>]*)(?:: (?P<message>.*))?")
 _GROUP = re.compile(r" *[|+] (?=\S|  )")
@@ -162,7 +163,7 @@ def describe_failure(entry: Entry, code: Code, mask: Masker) -> dict[str, Any] |
     if exchange is None:
         return None
     reply = exchange.reply
-    logged = parse_traces([line.data.decode("utf-8", "backslashreplace").rstrip("\r\n") for line in entry.lines])
+    logged = parse_traces([line.data.decode("utf-8", "backslashreplace").rstrip("\r\n") for line in list(entry.lines)])
     if reply is not None and reply.kind == "error":
         document = read_error(reply)
         lines = str(reply.traceback or "").splitlines()

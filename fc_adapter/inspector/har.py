@@ -42,7 +42,7 @@ def build_entry(entry: Entry, url: str) -> dict[str, Any]:
         "timings": {"send": 0, "wait": milliseconds, "receive": 0},
         "_requestId": entry.request_id,
         "_instance": reply.instance_id if reply is not None else "",
-        "_log": [line.data.decode("utf-8", "backslashreplace").rstrip("\r\n") for line in entry.lines],
+        "_log": [line.data.decode("utf-8", "backslashreplace").rstrip("\r\n") for line in list(entry.lines)],
     }
 
 

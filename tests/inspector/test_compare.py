@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 from fc_adapter.inspector.compare import compare
 from fc_adapter.inspector.describe import Describer
@@ -69,3 +70,15 @@ def test_long_bodies_are_cut_and_secrets_masked():
     text = json.dumps(request)
     assert "secret-of" not in text
     assert b"secret-of".hex() not in text
+
+
+def test_deep_nesting_is_not_laid_out_to_its_end():
+    body = ("[" * 200 + ",".join(["1"] * 100_000) + "]" * 200).encode()  # 40 MB of indents
+    with inspected(counting()) as subject:
+        first, second = [subject.send("POST", "/", [], body) for _ in range(2)]
+        tracemalloc.start()
+        found = sections(subject, first, second)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert (found["request"]["same"], found["request"]["cut"]) == (True, 1000)
+    assert peak < 16 * 1024 * 1024

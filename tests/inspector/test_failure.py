@@ -93,6 +93,13 @@ def described(*lines, kind="result", data=SMALL, directory="/code", **options):
     return describe_failure(history.find("a"), Code(function), Masker(options.get("secrets", [])))
 
 
+@pytest.mark.parametrize("frame", ['"/code/a\0.py", line 1', f'"/code/index.py", line {"9" * 5000}'])
+def test_frames_that_there_cannot_be(frame):
+    begin = "Traceback (most recent call last):"
+    problem = described(begin, f"  File {frame}, in f", '  File "/code/index.py", line 7, in g', "ValueError: x")
+    assert [(each["file"], each["line"]) for each in problem["frames"]] == [("index.py", 7)]
+
+
 STOPPED = b'{"errorMessage": "the function ran longer than its timeout of 3 s"}'
 
 
