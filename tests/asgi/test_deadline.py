@@ -107,7 +107,7 @@ def test_margin_that_is_no_less_than_the_timeout_is_no_deadline(caplog):
 
 def test_waiting_for_tasks_ends_before_the_functions_timeout(caplog):
     async def work():
-        await asyncio.sleep(60)
+        await asyncio.sleep(2)  # for which pre_stop() waits
 
     assert handle(background_app(work), context=context_with(0.6)) == OK
     assert re.search(r"has waited 0\.(1\d?|0[89]\d*) s", caplog.text)
@@ -140,7 +140,7 @@ def test_app_that_ignores_its_cancellation():
             finally:
                 cleaned_up.append("too late")
 
-    handler = wrap(app, lifespan="off", deadline_margin=2.4)
+    handler = wrap(app, lifespan="off", deadline_margin=2.4, background_timeout=0.1)
     began = time.monotonic()
     assert handler(make_event(), context_with(2.5))["statusCode"] == 504
     assert time.monotonic() - began < 2.5
@@ -152,14 +152,14 @@ def test_app_that_ignores_its_cancellation():
 def test_deadline_after_a_complete_response_keeps_it():
     async def app(scope, receive, send):
         await hello(scope, receive, send)
-        await asyncio.sleep(60)
+        await asyncio.sleep(1)  # for which pre_stop() waits
 
     assert handle(app, context=context_with(0.2), deadline_margin=0.15) == OK
 
 
 def test_deadline_shortens_the_wait_for_tasks(caplog):
     async def work():
-        await asyncio.sleep(60)
+        await asyncio.sleep(1)  # for which pre_stop() waits
 
     assert handle(background_app(work), context=context_with(0.2), deadline_margin=0.15) == OK
     assert "has waited 0.0" in caplog.text

@@ -130,7 +130,7 @@ def _run_tests(tree, files, tests, report):  # pragma: no cover - see above
     import pytest
 
     plugin = _Recorder(report, tree) if report else _Order(tests)
-    options = ["-q", "-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    options = ["-q", "-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:fc_adapter"]
     options += ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning", *([] if report else ["-x"])]
     try:
         pytest.main([*options, *files], plugins=[plugin])
