@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from .check_environment import defaults_of_set
 from .findings import Finding
 from .project import Project
-from .source import Function, Module, last_name, text_of
+from .source import Function, Module, assignments, last_name, text_of
 
 _SQLITE = re.compile(r"sqlite(?:\+\w+)?:///(?P<path>[^?]*)")
 _LOG_FILES = {"FileHandler", "RotatingFileHandler", "TimedRotatingFileHandler", "WatchedFileHandler"}
@@ -30,7 +30,7 @@ def check_databases(project: Project) -> Iterator[Finding]:
     found = []
     for module in project.deployed:
         defaults = defaults_of_set(project, module)
-        nodes = [node for node in module.served if id(node) not in defaults and _is_sqlite(module, node)]
+        nodes = [node for node in module.served if id(node) not in defaults and _is_sqlite(module, node, defaults)]
         found += [project.place(module, node) for node in nodes]
     if found:
         yield Finding(
@@ -42,10 +42,9 @@ def check_databases(project: Project) -> Iterator[Finding]:
         )
 
 
-def _is_sqlite(module: Module, node: ast.AST) -> bool:
+def _is_sqlite(module: Module, node: ast.AST, defaults: set[int]) -> bool:
     if isinstance(node, ast.Call) and module.dotted(node.func) in {"sqlite3.connect", "aiosqlite.connect"}:
-        path = text_of(node.args[0]) if node.args else ""
-        return bool(path) and not _is_safe(path)
+        return bool(node.args) and _is_beside(module, node.args[0], defaults)
     text = text_of(node.values[0]) if isinstance(node, ast.JoinedStr) and node.values else text_of(node)
     match = _SQLITE.match(text)
     if match is None or _is_safe(match["path"]):
@@ -55,9 +54,10 @@ def _is_sqlite(module: Module, node: ast.AST) -> bool:
 
 def check_files(project: Project) -> Iterator[Finding]:
     """Whether the code writes files beside itself."""
-    found = [
-        project.place(module, node) for module in project.deployed for node in module.served if _writes(module, node)
-    ]
+    found = []
+    for module in project.deployed:
+        defaults = defaults_of_set(project, module)
+        found += [project.place(module, node) for node in module.served if _writes(module, node, defaults)]
     if found:
         yield Finding(
             "warning",
@@ -68,27 +68,44 @@ def check_files(project: Project) -> Iterator[Finding]:
         )
 
 
-def _writes(module: Module, node: ast.AST) -> bool:
+def _writes(module: Module, node: ast.AST, defaults: set[int]) -> bool:
     """Whether this opens a file for writing at a place that is relative, or made of ``__file__``."""
     if not isinstance(node, ast.Call):
         return False
     name = last_name(node.func)
     if name in _LOG_FILES and node.args:
-        return _is_beside(node.args[0])
+        return _is_beside(module, node.args[0], defaults)
     if isinstance(node.func, ast.Name) and name == "open" and node.args:
         modes = [text_of(each) for each in node.args[1:2]]
         modes += [text_of(each.value) for each in node.keywords if each.arg == "mode"]
-        return any(set(mode) & set("wax+") for mode in modes) and _is_beside(node.args[0])
+        return any(set(mode) & set("wax+") for mode in modes) and _is_beside(module, node.args[0], defaults)
     if module.dotted(node.func) == "logging.basicConfig":
-        return any(each.arg == "filename" and _is_beside(each.value) for each in node.keywords)
+        return any(each.arg == "filename" and _is_beside(module, each.value, defaults) for each in node.keywords)
     return False
 
 
-def _is_beside(path: ast.expr) -> bool:
-    text = text_of(path)
+def _is_beside(module: Module, path: ast.expr, defaults: set[int]) -> bool:
+    """Whether a path is relative, or made of ``__file__``, also by way of names that the module assigns once.
+
+    A path that depends on something, such as on where the code runs, is not known to be.
+    """
+    assigned = list(assignments(module.statements))
+    names = [name for name, _ in assigned]
+    values = {name: value for name, value in assigned if names.count(name) == 1}
+    text = text_of(values.get(path.id) if isinstance(path, ast.Name) else path)
     if text:
-        return not text.startswith("/")
-    return any(isinstance(node, ast.Name) and node.id == "__file__" for node in ast.walk(path))
+        return not (text.startswith("/") or _is_safe(text))
+    pending: list[ast.AST] = [path]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.IfExp) or id(node) in defaults:
+            continue
+        if isinstance(node, ast.Name):
+            if node.id == "__file__":
+                return True
+            pending += [values.pop(node.id)] if node.id in values else []
+        pending += ast.iter_child_nodes(node)
+    return False
 
 
 def _is_safe(path: str) -> bool:

@@ -87,7 +87,8 @@ def _describe_import(project: Project, trial: Trial, report: dict[str, Any] | No
         yield Finding("note", "import", f"Python {number} imports {module} from the code alone, in {seconds:.2f} s")
         return
     report = report or {"error": trial.ended}
-    place = f" ({', line '.join(map(str, report['place']))})" if report.get("place") else ""
+    raised = report.get("own") or report.get("place")
+    place = f" ({', line '.join(map(str, raised))})" if raised else ""
     missing = report.get("missing")
     has_layers = bool(project.props.get("layers"))
     yield Finding(

@@ -45,7 +45,7 @@ def attempt(step, call):
             found["status"] = result.get("statusCode")
     except BaseException as error:
         frames = [each for each in traceback.extract_tb(error.__traceback__) if not each.filename.startswith("<")]
-        own = [each for each in frames if each.filename.startswith(code) and each.filename not in sys.argv]
+        own = [each for each in frames if is_own(each.filename)]
         chain, each = [], error
         while each is not None and len(chain) < 20:
             chain.append(each)
@@ -67,13 +67,15 @@ def named(name):
     __import__(module)
     return getattr(sys.modules[module], attribute)
 
+def is_own(file):
+    return file.startswith(code + os.sep) and not file.startswith(tuple(config["packages"]))
+
 def threads():
-    packages = tuple(path + os.sep for path in config["paths"] if path != code)
     for thread in threading.enumerate()[1:]:
         for each in (getattr(thread, "_target", None), getattr(thread, "function", None), type(thread).run):
             source = getattr(each, "__code__", None)
             file = source.co_filename if source else ""
-            if file.startswith(code + os.sep) and not file.startswith(packages):
+            if is_own(file):
                 yield [thread.name, file, source.co_firstlineno]
                 break
 
@@ -174,9 +176,11 @@ def _run(project: Project, python: str, code: Path, output: Path, log: Path) -> 
 
 def _settings(project: Project, code: Path) -> dict[str, Any]:
     function = project.function
+    below = [path.relative_to(project.directory) for path in project.path]
     names = {"name": function.name, "handler": function.label, "memory": function.memory}
     return {
-        "paths": [str(code / path.relative_to(project.directory)) for path in project.path],
+        "paths": [str(code / path) for path in below],
+        "packages": [f"{code / path}{os.sep}" for path in below[1:] if any((project.directory / path).glob("*-info"))],
         "handler": function.label,
         "initializer": function.initializer.handler if function.initializer else "",
         "pre_stop": function.pre_stop.handler if function.pre_stop else "",

@@ -5,6 +5,8 @@
 - ``fc_handler``: the function's handler, or its name: that of ``--fc-handler`` or of the option ``fc_handler`` in
   pytest's configuration, else ``"index:handler"``. Override it to test a handler that your tests make.
 
+What ``fc-adapter build`` has made is not searched for tests.
+
 The hooks run around the session: ``initialize`` before the first test that uses a fixture, ``pre_stop`` at the end.
 """
 
@@ -17,6 +19,7 @@ import pytest
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
+    from pathlib import Path
     from typing import Any, Union
 
     from ..runner.platform import LocalPlatform
@@ -32,6 +35,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     text = f"handler of the fixtures fc_client and fc_server: index:handler or path/to/index.py:handler ({_DEFAULT})"
     parser.getgroup("fc_adapter").addoption("--fc-handler", metavar="NAME", help=text)
     parser.addini("fc_handler", text, default=_DEFAULT)
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out what ``fc-adapter build`` has made.
+
+    Some packages have tests among their modules. To collect those would put the function's packages, which may be built
+    for another Python, before the ones that the tests import.
+    """
+    from ..config.runtimes import STAMP
+
+    return True if (collection_path / STAMP).is_file() else None
 
 
 @pytest.fixture(scope="session")

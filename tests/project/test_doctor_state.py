@@ -78,6 +78,7 @@ def test_files_that_no_function_runs_are_not_looked_at(shop, diagnose, name):
     assert diagnose()[0] == []
 
 
+BESIDE = "import os, sqlite3\nfrom pathlib import Path\nHERE = Path(__file__).parent\n"
 IN_A_FILE = "the code keeps an SQLite database in a file ("
 
 
@@ -90,6 +91,14 @@ IN_A_FILE = "the code keeps an SQLite database in a file ("
             False,
         ),
         ("import sqlite3\nsqlite3.connect()\n", False),
+        ("import sqlite3\nDB = 'shop.db'\nsqlite3.connect(DB)\n", True),
+        ("import sqlite3\nDB = '/tmp/shop.db'\nsqlite3.connect(DB)\n", False),
+        (f"{BESIDE}sqlite3.connect(HERE / 'shop.db')\n", True),
+        (f"{BESIDE}DB = os.path.join(HERE, 'shop.db')\ndef get():\n    return sqlite3.connect(DB)\n", True),
+        (f"{BESIDE}DB = '/tmp/shop.db' if os.path.isdir('/tmp') else HERE / 'shop.db'\nsqlite3.connect(DB)\n", False),
+        (f"{BESIDE}DB = os.environ.get('SECRET_KEY', HERE / 'shop.db')\nsqlite3.connect(DB)\n", False),
+        (f"{BESIDE}DB = HERE / 'shop.db'\nif HERE:\n    DB = '/mnt/shop.db'\nsqlite3.connect(DB)\n", False),
+        (f"{BESIDE}DB = DB.parent\nsqlite3.connect(DB)\n", False),
         ("URI = 'sqlite:///shop.db'\n", True),
         ("URI = f'sqlite:///{path}'\n", True),
         ("URI = 'sqlite+aiosqlite:///./shop.db'\n", True),
@@ -113,6 +122,7 @@ def test_databases_in_files(shop, diagnose, source, is_found):
     ("source", "is_found"),
     [
         ("open('data.json', 'w')\n", True),
+        ("LOG = 'app.log'\nopen(LOG, 'a')\n", True),
         ("open(mode='ab', file='x')\nopen(os.path.join(os.path.dirname(__file__), 'x'), mode='a')\n", True),
         ("open('data.json')\nopen('/tmp/x', 'w')\nopen(path, 'w')\nos.open('x', 'w')\n", False),
         ("import logging.handlers\nlogging.handlers.RotatingFileHandler('app.log')\n", True),

@@ -75,6 +75,18 @@ def test_a_hook_that_fails(run, body, level, check, message):
     assert found[0][2].startswith(message)
 
 
+@pytest.mark.parametrize("where", ["import", "hooks"])
+def test_the_line_is_the_project_s_own_where_a_package_raises(run, shop, where):
+    shop.project.write({"python/strict.py": "def check():\n    raise ValueError('no')\n"})
+    source = f"import strict\n{HANDLER}{HOOKS}".replace("pass", "strict.check()", 1)
+    ((_, check, message),), _ = run(f"import strict\nstrict.check()\n{HANDLER}{HOOKS}" if where == "import" else source)
+    line = 2 if where == "import" else source[: source.index("strict.check")].count("\n") + 1
+    assert (check, message.endswith(f"ValueError: no ({shop.project.directory}/index.py, line {line})")) == (
+        where,
+        True,
+    )
+
+
 def test_a_pre_stop_that_fails(run):
     ((level, check, message),), _ = run(HANDLER + HOOKS[::-1].replace("ssap", "x", 1)[::-1])
     assert (level, check) == ("warning", "hooks")

@@ -113,6 +113,18 @@ def test_another_handler(run, pytester, given):
     run(*arguments, test_it=test).assert_outcomes(passed=1)
 
 
+def test_what_build_has_made_is_not_searched_for_tests(run, pytester):
+    # As pydantic's annotated_types has one, which would put python/ in front of sys.path.
+    package = pytester.mkdir("python").joinpath("package")
+    package.mkdir()
+    package.joinpath("__init__.py").touch()
+    package.joinpath("test_cases.py").write_text("def test_case():\n    pass\n")
+    test = "import os, sys\n\n\ndef test_it():\n    assert os.path.join(os.getcwd(), 'python') not in sys.path\n"
+    run(test_it=test).assert_outcomes(passed=1, failed=1)
+    package.with_name(".fc-adapter.json").write_text("{}")
+    run(test_it=test).assert_outcomes(passed=1)
+
+
 def test_a_handler_that_the_tests_make(run):
     source = """
 import urllib.request
