@@ -28,7 +28,8 @@ def read_env_file(path: Path) -> dict[str, str]:
         if binding.error or (key is not None and (value is None or not is_possible(key, value))):
             string = binding.original.string
             line = binding.original.line + string[: len(string) - len(string.lstrip())].count("\n")
-            raise ConfigError(f"line {line} of {path} is {string.strip()!r:.80}, expected NAME=value")
+            # What it says is not shown: it may be a line of a key, or a password, in what others read.
+            raise ConfigError(f"line {line} of {path} is no variable, expected NAME=value")
     return {name: value or "" for name, value in dotenv_values(stream=io.StringIO(text)).items()}
 
 

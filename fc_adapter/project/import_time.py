@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import NamedTuple
+
+from .interpreter import run_code
 
 _TIMEOUT = 60  # seconds for one import
 _ENOUGH = 6.0  # seconds for all of them but the first
@@ -111,20 +113,19 @@ class _Run:
 
     def _import(self, options: list[str], *, has_bytecode: bool) -> tuple[float, str]:
         arguments = json.dumps([self._path, self._module, has_bytecode])
-        try:
-            process = subprocess.run(
-                [self._python, "-I", "-S", "-B", *options, "-c", _PROGRAM, arguments],
-                cwd=self._path[0],
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=_TIMEOUT,
+        command = [self._python, "-I", "-S", "-B", *options, "-c", _PROGRAM, arguments]
+        with TemporaryFile() as out, TemporaryFile() as log:
+            status = run_code(
+                command, cwd=Path(self._path[0]), env=self._environment, out=out, error=log, seconds=_TIMEOUT
             )
-        except subprocess.TimeoutExpired:
-            raise _FailedError(f"it takes more than {_TIMEOUT} s") from None
-        if not process.stdout:
-            raise _FailedError(f"the process ended with status {process.returncode}")
-        seconds, error = json.loads(process.stdout)
+            out.seek(0)
+            log.seek(0)
+            answer, text = out.read(), log.read()
+        if status is None:
+            raise _FailedError(f"it takes more than {_TIMEOUT} s")
+        if not answer:
+            raise _FailedError(f"the process ended with status {status}")
+        seconds, error = json.loads(answer)
         if error is not None:
             raise _FailedError(error)
-        return float(seconds), process.stderr.decode(errors="replace")
+        return float(seconds), text.decode(errors="replace")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 from ..config.runtimes import Runtime
 
@@ -55,6 +58,34 @@ def _is_version(python: str, runtime: Runtime) -> bool:
         return subprocess.run([python, "-I", "-c", program], capture_output=True, timeout=_TIMEOUT).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
+
+
+def run_code(
+    arguments: Sequence[str], *, cwd: Path, env: dict[str, str], out: IO[bytes], error: IO[bytes], seconds: float
+) -> int | None:
+    """Run a process that has a project's code in it, and end all that it has started.
+
+    ``out`` and ``error`` are files: of a pipe, who reads it waits for whatever else has it. Returns the status of the
+    process, or None where it took more than ``seconds``.
+    """
+    process = subprocess.Popen(
+        arguments,
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=out,
+        stderr=error,
+        start_new_session=True,
+    )
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        with contextlib.suppress(AttributeError, OSError):  # it, or what it has started; not on Windows
+            os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
+        process.wait()
 
 
 def compile_files(python: str, files: list[Path]) -> dict[Path, str]:

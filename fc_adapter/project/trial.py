@@ -6,11 +6,8 @@ library, and nothing else of this machine's Python.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import signal
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +15,7 @@ from typing import Any, NamedTuple
 from ..config.options import localize_path
 from ..contract.trigger import Trigger, read_request
 from .archive import copy_files
+from .interpreter import run_code
 from .project import Project
 
 _TIMEOUT = 60.0  # seconds for all of it, besides what the hooks may take
@@ -153,25 +151,9 @@ def _run(project: Project, python: str, code: Path, output: Path, log: Path) -> 
     patience = _TIMEOUT + sum(min(hook.timeout, _TIMEOUT) for hook in hooks)
     arguments = [python, "-I", "-S", "-B", "-c", _PROGRAM, json.dumps(_settings(project, code))]
     with output.open("wb") as out, log.open("wb") as error:
-        process = subprocess.Popen(
-            arguments,
-            cwd=code,
-            env=_environment(project, code),
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=error,
-            start_new_session=True,
-        )
-        try:
-            status = process.wait(patience)
-        except subprocess.TimeoutExpired:
-            return f"it takes more than {patience:g} s"
-        finally:
-            with contextlib.suppress(AttributeError, OSError):  # it, or what it has started; not on Windows
-                os.killpg(process.pid, signal.SIGKILL)
-            process.kill()
-            process.wait()
-    return f"the process ended with status {status}"
+        environment = _environment(project, code)
+        status = run_code(arguments, cwd=code, env=environment, out=out, error=error, seconds=patience)
+    return f"it takes more than {patience:g} s" if status is None else f"the process ended with status {status}"
 
 
 def _settings(project: Project, code: Path) -> dict[str, Any]:

@@ -27,19 +27,20 @@ def test_it_means_what_python_dotenv_makes_of_it(tmp_path, text, variables):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "line"),
     [
-        ("A=1\n\nno pair\n", r"line 3 of .*\.env is 'no pair', expected NAME=value"),
-        ("A\n", r"line 1 of .* is 'A', expected NAME=value"),
-        ("A='1\n", r"line 1 of .* is \"A='1\", expected NAME=value"),
-        ("A=1\0\n", r"line 1 of .* expected NAME=value"),
-        ("'A=B'=1\n", r"line 1 of .* expected NAME=value"),
+        ("A=1\n\nno pair\n", 3),
+        ("A\n", 1),
+        ("A='1\n", 1),
+        ("A=1\0\n", 1),
+        ("'A=B'=1\n", 1),
     ],
 )
-def test_a_line_that_is_no_variable_is_named(tmp_path, text, message):
+def test_a_line_that_is_no_variable_is_named_and_not_shown(tmp_path, text, line):
     (tmp_path / ".env").write_text(text)
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(ConfigError) as caught:
         read_env_file(tmp_path / ".env")
+    assert str(caught.value) == f"line {line} of {tmp_path / '.env'} is no variable, expected NAME=value"
 
 
 def test_a_file_that_cannot_be_read(tmp_path, monkeypatch):

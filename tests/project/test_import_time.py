@@ -10,6 +10,7 @@ import pytest
 
 from fc_adapter.project import import_time
 from fc_adapter.project.import_time import measure_import
+from tests.support.server import is_running, wait_until
 
 
 @pytest.fixture
@@ -65,3 +66,16 @@ def test_a_slow_import_is_taken_once(project, measure, monkeypatch):
     assert measure().problem == ""
     # Once to read the files, once with bytecode and once without, and once to see what it goes into.
     assert project.read("count") == "...."
+
+
+def test_what_an_import_starts_is_not_waited_for_and_ends_with_it(project, measure):
+    project.write(
+        {
+            "index.py": "import subprocess\nprocess = subprocess.Popen(['sleep', '120'])\n"
+            "with open('pids', 'a') as file: print(process.pid, file=file)\n"
+        }
+    )
+    assert measure().problem == ""
+    pids = project.read("pids").split()
+    assert len(pids) > 3
+    wait_until(lambda: not any(map(is_running, map(int, pids))))
