@@ -102,6 +102,8 @@ def _read_domain(path: Path, console: Console) -> Domain | None:
     if len(domains) > 1:
         others = ", ".join(domain.name for domain in domains[1:])
         console.say(f"note: of the template's domains only {domains[0].name} is served, not {others}")
+    for note in domains[0].unresolved if domains else ():
+        console.say(f"note: [{domains[0].name}] {note}")
     return domains[0] if domains else None
 
 

@@ -62,10 +62,11 @@ class Route(NamedTuple):
 
 
 class Domain(NamedTuple):
-    """A custom domain and its routes."""
+    """A custom domain and its routes; ``unresolved`` names each variable of it that is not known here."""
 
     name: str
     routes: tuple[Route, ...]
+    unresolved: tuple[str, ...] = ()
 
     def find(self, method: str, path: str) -> Route | None:
         """The route of a request, if there is one."""

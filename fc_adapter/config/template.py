@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from .function import Function, Hook
 from .runtimes import RUNTIMES, Runtime, default_runtime, parse_runtime
 from .target import Target
 from .unsimulated import not_simulated
-from .variables import Note, Resolver
+from .variables import IN_A_NAME, Note, Resolver, follow
 from .yaml import load_yaml
 
 
@@ -96,15 +97,27 @@ def read_domains(path: Path) -> list[Domain]:
     """The custom domains that ``path`` describes. Raises ConfigError for a domain that cannot be."""
     document = _load(path, ())
     return [
-        read_domain(_mapping(Resolver(document, path, name).resolve(each["props"])), path)
+        _read_domain(document, path, name)
         for name, each in document["resources"].items()
         if isinstance(each, dict) and _component(each) == "fc3-domain" and isinstance(each.get("props"), dict)
     ]
 
 
+def _read_domain(document: dict[str, Any], path: Path, name: str) -> Domain:
+    resolver = Resolver(document, path, name)
+    props = _mapping(resolver.resolve(document["resources"][name]["props"]))
+    unresolved = tuple(map(_describe, resolver.notes))
+    try:
+        return read_domain(props, path)._replace(unresolved=unresolved)
+    except ConfigError as error:
+        raise ConfigError("; ".join([str(error), *unresolved])) from None
+
+
 def _describe(note: Note) -> str:
     if not note.place:
         return f"{note.text} {note.reason:.300}"
+    if note.reason == IN_A_NAME:
+        return f"{note.text:.80} in {note.place:.200} {note.reason}; it stays as it is: write the name itself"
     variable = note.place.partition("environmentVariables.")[2]
     if note.text.startswith("{{"):
         return f"{note.text:.80} in {note.place:.200} {note.reason:.300}: write a value into the template"
@@ -130,8 +143,13 @@ def _load(path: Path, extended_by: tuple[str, ...]) -> dict[str, Any]:
     services = document.get("services")
     if isinstance(services, dict) and not isinstance(document.get("resources"), dict):
         raise _of_fc2(path, list(services.values()))
-    if not isinstance(document.get("resources"), dict):
-        raise ConfigError(f"{path} has no resources; expected a Serverless Devs template (edition 3.0.0)")
+    resources = document.get("resources")
+    if not isinstance(resources, dict):
+        given = f" but {resources!r:.80}" if isinstance(resources, str) else ""
+        raise ConfigError(f"{path} has no resources{given}; expected a Serverless Devs template (edition 3.0.0)")
+    for each in resources.values():
+        if isinstance(each, dict):
+            each.update({key: follow(document, each[key]) for key in ("component", "props") if key in each})
     return _mapping(document)
 
 
@@ -172,9 +190,10 @@ def _select(document: dict[str, Any], path: Path, resource: str | None) -> str:
         if not functions and older:
             raise _of_fc2(path, older)
         if not functions:
-            raise ConfigError(f"{path} has no function: no resource of the component fc3 with props")
+            unknown = "".join(_unknown_parts(resources))
+            raise ConfigError(f"{path} has no function: no resource of the component fc3 with props{unknown:.300}")
         wanted = "several functions" if resource is None else f"no function {resource!r}"
-        raise ConfigError(f"{path} has {wanted}; name one with --resource: {', '.join(map(str, functions)):.300}")
+        raise TemplateError(f"{path} has {wanted}", f"name one with --resource: {', '.join(map(str, functions)):.300}")
     return resource
 
 
@@ -184,6 +203,15 @@ def _functions(document: dict[str, Any]) -> list[str]:
         for name, each in document["resources"].items()
         if isinstance(each, dict) and _component(each) == "fc3" and isinstance(each.get("props"), dict)
     ]
+
+
+def _unknown_parts(resources: dict[Any, Any]) -> Iterator[str]:
+    """What would make functions of resources, if it were known what it stands for."""
+    for name, each in resources.items():
+        for key in ("component", "props"):
+            value = _mapping(each).get(key)
+            if isinstance(value, str) and "${" in value:
+                yield f"; {key} of {name!s:.80} is {value:.80}, which is not known here"
 
 
 def _component(resource: dict[Any, Any]) -> str:
@@ -295,7 +323,9 @@ def _target(props: dict[str, Any], raw: dict[str, Any], path: Path) -> Target:
 
 def _written(raw: dict[str, Any], props: dict[str, Any], key: str) -> str:
     """A value for a message: as it is written, and what that means where it is something else."""
-    before, after = _short(raw.get(key)), _short(props.get(key))
+    if raw.get(key) is None:
+        return "missing"
+    before, after = _short(raw[key]), _short(props.get(key))
     return before if before == after else f"{before}, which is {after}"
 
 
@@ -348,5 +378,5 @@ def _methods(triggers: list[Any], path: Path) -> tuple[str, ...]:
     for trigger in triggers:
         if isinstance(trigger, dict) and trigger.get("triggerType") == "http":
             methods = _get(_get(trigger, "triggerConfig", dict, path), "methods", list, path)
-            return tuple(map(str, methods)) or METHODS
+            return tuple(str(each) for each in methods if each) or METHODS
     return METHODS

@@ -88,7 +88,7 @@ def _triggers(triggers: Any) -> Iterator[str]:
     for each in http[:1]:
         config = each.get("triggerConfig")
         config = config if isinstance(config, dict) else {}
-        kind = config.get("authType", "anonymous")
+        kind = config.get("authType") or "anonymous"
         if kind != "anonymous":
             yield (
                 f"authType: {kind!s:.80} is not simulated: everybody's requests are answered here; in the cloud each "

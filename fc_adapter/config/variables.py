@@ -28,6 +28,7 @@ _CONSTANTS = {"true": True, "false": False, "null": None}
 _MISSING: Any = object()
 _LONGEST = 1000  # characters of an expression
 _DEEPEST = 20  # calls in it
+IN_A_NAME = "is part of a name, where nothing is replaced"
 _TOO_MUCH = "is an expression that only Serverless Devs can evaluate"
 _Node = tuple[Any, ...]
 
@@ -74,7 +75,10 @@ class Resolver:
         """
         self._spend(VALUE)
         if isinstance(value, dict):
-            return {key: self.resolve(each, f"{place}.{key}" if place else str(key)) for key, each in value.items()}
+            return {
+                self._name(key, place): self.resolve(each, f"{place}.{key}" if place else str(key))
+                for key, each in value.items()
+            }
         if isinstance(value, list):
             return [self.resolve(each, f"{place}[{number}]") for number, each in enumerate(value)]
         if not isinstance(value, str):
@@ -87,6 +91,12 @@ class Resolver:
         text = _VARIABLE.sub(lambda match: _to_text(self._evaluate(match, place)), value)
         self._spend(len(text))
         return text
+
+    def _name(self, key: Any, place: str) -> Any:
+        """A key, as it is written."""
+        for match in (*_VARIABLE.finditer(str(key)), *_PLACEHOLDER.finditer(str(key))):
+            self._note(Note(match[0], place or "the template", IN_A_NAME))
+        return key
 
     def _spend(self, size: int) -> None:
         self._left -= size
@@ -206,6 +216,13 @@ class Resolver:
             raise Unknown(f"cannot be read: {error}") from None
         self._spend(len(text))
         return text
+
+
+def follow(document: dict[str, Any], value: Any) -> Any:
+    """What ``${vars.name}``, as the whole value, stands for in a document; any other value is returned as it is."""
+    name = re.fullmatch(r"\s*\$\{\s*vars\.([\w.-]+)\s*\}\s*", value) if isinstance(value, str) else None
+    found = _descend(document.get("vars"), name[1].split(".")) if name else _MISSING
+    return value if found is _MISSING else found
 
 
 def _reason(name: str, keys: list[str]) -> str:

@@ -37,6 +37,10 @@ def load_yaml(path: Path) -> Any:
         finally:
             loader.dispose()
         return map_strings(document, _unmark) if count else document
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"cannot read {path}: it is not UTF-8, from byte {error.start} on; save it with this encoding"
+        ) from error
     except (OSError, ValueError, OverflowError, yaml.YAMLError) as error:
         raise ConfigError(f"cannot read {path}: {_unmark(' '.join(str(error).split())):.300}") from error
     except RecursionError:

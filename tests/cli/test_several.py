@@ -117,7 +117,10 @@ ROUTES = (
 
 def test_routes_of_a_domain(serve_all):
     server = serve_all(
-        api=function("api", role="r"), web=function("web"), worker=function("worker", TIMER), site=domain(*ROUTES)
+        api=function("api", role="r"),
+        web=function("web"),
+        worker=function("worker", TIMER),
+        site=domain(*ROUTES, {"path": "/x", "functionName": "{{ name }}"}),
     )
     url = f"http://127.0.0.1:{server.port}"
     status, text, headers = ask(f"{url}/api/users?x=1")
@@ -133,6 +136,7 @@ def test_routes_of_a_domain(serve_all):
     assert "  /api/*  [api] index.handler (python3.10, 512 MB, 3 s)" in log
     assert "  /gone  shop-gone, which is not served here" in log
     assert "note: [api] role is not assumed here" in log
+    assert "note: [shop.example.com] {{ name }} in routeConfig.routes[3].functionName is a placeholder" in log
     assert "only" not in log
     server.wait_for(r"^\[api\] loaded shop-api$")
     server.wait_for(r"^\[api\] called$")

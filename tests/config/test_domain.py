@@ -92,7 +92,7 @@ def test_route_is_the_exact_one_or_the_longest(method, path, expected):
 
 def test_no_route():
     assert read_routes({"path": "/a", "functionName": "f"}).find("GET", "/b") is None
-    assert read_domain({"routeConfig": None}, PATH) == ("auto", ())
+    assert read_domain({"routeConfig": None}, PATH) == ("auto", (), ())
 
 
 @pytest.mark.parametrize(
@@ -128,3 +128,26 @@ resources:
     assert list_functions(path) == ["one", "two"]
     [domain] = read_domains(path)
     assert (domain.name, domain.routes[0].function) == ("h.example", "shop-one")
+
+
+def test_what_is_not_known_in_a_domain_is_named(tmp_path):
+    path = tmp_path / "s.yaml"
+    path.write_text("""
+resources:
+  site: {component: fc3-domain, props: {domainName: "${config('domain')}", routeConfig: {routes: [
+    {path: /*, functionName: "{{ name }}"}]}}}
+""")
+    [domain] = read_domains(path)
+    assert domain.name == "auto"
+    assert domain.unresolved == (
+        "${config('domain')} in domainName comes from the credentials of Serverless Devs (s config), which are not "
+        "read here; it is empty here",
+        "{{ name }} in routeConfig.routes[0].functionName is a placeholder that nobody has filled in: write a value "
+        "into the template",
+    )
+    path.write_text("""
+resources:
+  site: {component: fc3-domain, props: {routeConfig: {routes: [{path: "${env('CORPUS_PATH')}", functionName: f}]}}}
+""")
+    with pytest.raises(ConfigError, match=r"and a functionName; \$\{env\('CORPUS_PATH'\)\} in routeConfig.routes"):
+        read_domains(path)

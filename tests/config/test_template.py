@@ -140,7 +140,7 @@ VALID = "runtime: python3.9, handler: i.h"
         ("resources: {}", {}, "has no function: no resource of the component fc3 with props"),
         (TWO, {}, "has several functions; name one with --resource: a, b"),
         (TWO, {"resource": "x"}, "has no function 'x'; name one with --resource: a, b"),
-        (props("handler: i.h"), {}, "is None; expected one of python3.9, python3.10, python3.12"),
+        (props("handler: i.h"), {}, "is missing; expected one of python3.9, python3.10, python3.12"),
         (
             props("runtime: nodejs18, handler: i.h"),
             {},
@@ -342,3 +342,10 @@ def test_wrong_usage_is_one_line(tmp_path, monkeypatch, capsys, arguments, messa
     assert message in error
     assert error.startswith("fc-adapter serve: ")
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("encoding", ["gbk", "utf-16"])
+def test_a_template_in_another_encoding(tmp_path, encoding):
+    (tmp_path / "s.yaml").write_text("description: 商品\n", encoding=encoding)
+    with pytest.raises(ConfigError, match=r"s\.yaml: it is not UTF-8, from byte \d+ on; save it with this encoding$"):
+        read_template(tmp_path / "s.yaml")
