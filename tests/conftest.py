@@ -29,6 +29,17 @@ def let_interrupts_work():
 
 let_interrupts_work()
 
+
+@pytest.fixture(autouse=True)
+def keep_signals():
+    """``fc-adapter serve`` leaves a process that is about to end without Ctrl-C, and others would inherit that."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, action in before.items():
+        if signal.getsignal(number) != action:
+            signal.signal(number, action)
+
+
 # The files that take longest, which begin first: else processes of pytest-xdist wait for the last of them to be done.
 SLOW = (
     *("matrix/test_asgi.py", "test_docs.py", "test_examples.py", "matrix/test_wsgi.py", "test_reporting.py"),
