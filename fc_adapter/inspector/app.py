@@ -276,13 +276,14 @@ class App:
         return self._send(composed, sent, original.request_id if original is not None else "")
 
     def _send(self, request: Request, sent: Sent, origin: str) -> HTTPResponse:
-        """Send a request through the gateway; tell its id once it is known, without waiting for its response."""
+        """Send a request through the gateway; tell its id once it is known, or it is over and gone already."""
         request_id = new_request_id()
         self._history.expect(request_id, origin)
         handle = partial(self._gateway.handle, request, request_id, sent=sent)
-        threading.Thread(target=handle, daemon=True).start()
+        thread = threading.Thread(target=handle, daemon=True)
+        thread.start()
         version = -1
-        while self._history.find(request_id) is None:
+        while self._history.find(request_id) is None and thread.is_alive():
             version = self._history.wait(version, _LOOK)
         return _json({"id": request_id}, status=202)
 

@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 from ..messages import get_header
+from ..runner.record import VARYING
 from .bodies import read_text
 from .describe import View
 from .entry import Entry
@@ -22,7 +23,6 @@ _LINES = 1000  # of each section
 _LINE = 1000  # characters
 _WIDTH = 200  # characters from which on text without line breaks is cut into several lines
 _LAID_OUT = 1024 * 1024  # characters of JSON with its indents, more than one value of a body has
-_VARYING = {"date", "x-fc-request-id"}
 # Times and ids in a log, which are others each time.
 _STAMPS = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.,\d]*Z?|\b1-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{12}\b")
 
@@ -75,7 +75,7 @@ def _sections(entry: Entry, view: View) -> dict[str, list[str]]:
 
 def _message(headers: Pairs, body: bytes, view: View) -> list[str]:
     lines = [
-        f"{view.mask(name)}: {'…' if name.lower() in _VARYING else view.header(name, value)}" for name, value in headers
+        f"{view.mask(name)}: {'…' if name.lower() in VARYING else view.header(name, value)}" for name, value in headers
     ]
     return [*lines, "", *_body_lines(headers, body, view)]
 

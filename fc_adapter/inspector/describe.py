@@ -14,7 +14,7 @@ from ..messages import Request, Response, get_header
 from ..runner.life import Reply
 from .bodies import describe_body
 from .changes import Change, Stations, find_changes, read_envelope
-from .entry import Entry, join_target
+from .entry import Entry
 from .masking import (
     Masker,
     decode_base64,
@@ -175,7 +175,7 @@ class View:
 
     def request(self, request: Request) -> Request:
         """A request."""
-        path, _, query = self.mask(join_target(request)).partition("?")
+        path, _, query = self.mask(request.target).partition("?")
         return request._replace(
             method=self.mask(request.method),
             raw_path=path,

@@ -59,7 +59,7 @@ class Entry:
 
     def __init__(self, number: int, news: Begun, origin: str | None) -> None:
         self.request, self.request_id, self.at, self.began, sent, size = news
-        self.target = sent.target if sent is not None else join_target(self.request)
+        self.target = sent.target if sent is not None else self.request.target
         self.is_whole = sent is None or sent.is_whole
         self.number = number
         self.version = 0
@@ -106,11 +106,6 @@ class Entry:
             self._log_bytes -= len(self.lines.popleft().data)
             self.lost_lines += 1
         self.cost += self._log_bytes - before
-
-
-def join_target(request: Request) -> str:
-    """The path with its query."""
-    return f"{request.raw_path}?{request.query_string}" if request.query_string else request.raw_path
 
 
 def find_failure(exchange: Exchange) -> str | None:

@@ -16,7 +16,7 @@ from ..messages import Response
 from .gateway import Exchange
 
 # Headers of a response that differ from one time to the next.
-_VARYING = {"date", "x-fc-request-id"}
+VARYING = {"date", "x-fc-request-id"}
 
 
 class Recorder:
@@ -109,7 +109,7 @@ class Comparison:
     """
 
     def __init__(self, *, ignore: Iterable[str] = (), insensitive: bool = False) -> None:
-        self._ignored = {*_VARYING, *(name.lower() for name in ignore)}
+        self._ignored = {*VARYING, *(name.lower() for name in ignore)}
         self._insensitive = insensitive
 
     def differences(self, recorded: dict[str, Any], response: Response) -> Iterator[str]:

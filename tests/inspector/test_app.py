@@ -13,9 +13,12 @@ import pytest
 from werkzeug.test import Client
 
 from fc_adapter.contract.response import dump_result
+from fc_adapter.contract.trigger import Trigger
 from fc_adapter.inspector import app as app_module
 from fc_adapter.inspector.history import KEPT
+from fc_adapter.runner.gateway import Gateway
 from fc_adapter.runner.life import State
+from fc_adapter.runner.observer import Observer
 from tests.inspector.test_describe import PNG, echo
 from tests.support.inspecting import BEARER, JSON_HEADERS, TOKEN, AuthorizedClient, inspected
 from tests.support.server import PATIENCE, wait_until
@@ -506,6 +509,15 @@ def replayed(subject, answer):
     assert answer.status_code == 202
     wait_until(lambda: (subject.history.find(answer.json["id"]) or subject.last()).exchange)
     return wait_until(lambda: subject.history.find(answer.json["id"]))
+
+
+def test_what_is_gone_before_it_was_seen_is_not_waited_for(subject, client):
+    # As when so many requests come at the same time that the history lets go of this one at once.
+    subject.app._gateway = Gateway(subject.platform.pool, Trigger(), Observer())
+    entry = subject.send()
+    sent = act(client, f"/api/invocations/{entry.request_id}/again")
+    assert sent.status_code == 202
+    assert client.get(f"/api/invocations/{sent.json['id']}").status_code == 404
 
 
 def test_send_again(subject, client):
