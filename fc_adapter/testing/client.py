@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -54,8 +55,10 @@ class Client(werkzeug.test.Client):
 
     It takes what werkzeug's client takes (``headers``, ``query_string``, ``json``, ``data``, ``auth``, ``base_url``,
     ``follow_redirects`` and so on), Flask's ``subdomain`` and ``url_scheme``, and ``params``, ``cookies`` and
-    ``content`` as httpx has them. ``files`` is a mapping of field names to what ``data`` takes for a file, such as
-    ``(io.BytesIO(b"..."), "name.txt")``, or to bytes. Cookies are kept. Exceptions from the handler propagate.
+    ``content`` as httpx has them. ``files`` is a mapping of field names to files, or a list of such pairs. A file is
+    what ``data`` takes, such as ``(io.BytesIO(b"..."), "name.txt")``, what httpx takes, such as
+    ``("name.txt", b"...", "text/plain")``, its content alone, or a list of these. Cookies are kept. Exceptions from the
+    handler propagate.
 
     ``context`` is what the handler gets as its context; with ``custom_domain`` responses are as on a custom domain.
     """
@@ -85,7 +88,7 @@ class Client(werkzeug.test.Client):
     def open(
         self,
         *args: Any,
-        files: dict[str, Any] | None = None,
+        files: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None,
         params: Any = None,
         cookies: Mapping[str, str] | None = None,
         content: str | bytes | None = None,
@@ -101,8 +104,7 @@ class Client(werkzeug.test.Client):
         if "data" in kwargs:
             kwargs["data"] = _read_iterable(kwargs["data"])
         if files:
-            named = {name: _to_file(name, value) for name, value in files.items()}
-            kwargs["data"] = {**_to_lists(kwargs.get("data") or {}), **named}
+            kwargs["data"] = {**_to_lists(kwargs.get("data") or {}), **_to_files(files)}
         if not args or isinstance(args[0], str):  # otherwise a redirect that is followed
             if (subdomain or url_scheme) and "base_url" in kwargs:
                 raise TypeError("give either base_url, or subdomain and url_scheme")
@@ -200,9 +202,25 @@ def _to_text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _to_file(name: str, value: Any) -> Any:
-    if isinstance(value, bytes):
-        from io import BytesIO
+def _to_files(files: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    pairs = files.items() if isinstance(files, Mapping) else files
+    return _group(
+        (name, _to_file(name, each))
+        for name, value in pairs
+        for each in (value if isinstance(value, list) else [value])
+    )
 
-        return BytesIO(value), name
+
+def _to_file(name: str, value: Any) -> Any:
+    """A file as werkzeug takes it: the content, the filename and the type."""
+    if isinstance(value, (bytes, str)):
+        return _to_stream(value), name
+    if isinstance(value, tuple) and isinstance(value[0], str) and not all(isinstance(each, str) for each in value[:2]):
+        filename, content, *rest = value  # as in httpx
+        return (_to_stream(content), filename, *rest)
     return value
+
+
+def _to_stream(content: Any) -> Any:
+    content = content.encode("utf-8") if isinstance(content, str) else content
+    return BytesIO(content) if isinstance(content, bytes) else content

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import io
 import json
 import sys
 
+import flask
 import httpx
 import pytest
 import starlette.applications
@@ -133,6 +135,42 @@ def test_arguments_that_the_client_has_of_httpx(method, arguments):
     with httpx.Client(transport=Transport(wrap(site)), base_url="https://localhost") as client:
         theirs = client.request(method, "/x", **arguments).json()
     assert {**ours, "body": ours["body"].replace(" ", "")} == {**theirs, "body": theirs["body"].replace(" ", "")}
+
+
+def show_files():
+    files = [(name, *shown(file)) for name, file in flask.request.files.items(multi=True)]
+    return {"form": flask.request.form, "files": files}
+
+
+def shown(file):
+    return file.filename, file.content_type, file.read().decode()
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"f": ("n.txt", b"one")},
+        {"f": ("n.bin", b"one", "text/x-own"), "g": ("g.txt", io.BytesIO(b"two"))},
+        {"f": ("n.json", "你".encode(), None)},
+        [("f", ("1.txt", b"one", "text/plain")), ("f", ("2.txt", b"two", "text/plain"))],
+    ],
+)
+def test_files_as_httpx_has_them(files):
+    uploads = flask.Flask(__name__)
+    uploads.add_url_rule("/", methods=["POST"], view_func=show_files)
+    with httpx.Client(transport=Transport(wrap(uploads)), base_url="https://localhost") as client:
+        theirs = client.post("/", data={"a": "1"}, files=copy.deepcopy(files)).json()
+    assert Client(wrap(uploads)).post("/", data={"a": "1"}, files=files).json == theirs
+    assert (theirs["form"], len(theirs["files"])) == ({"a": "1"}, len(files))
+
+
+def test_the_content_of_files_alone_and_several_of_one_name():
+    uploads = flask.Flask(__name__)
+    uploads.add_url_rule("/", methods=["POST"], view_func=show_files)
+    files = {"f": "text", "g": [b"one", (io.BytesIO(b"two"), "2.txt")]}
+    kind = "application/octet-stream"
+    found = [["f", "f", kind, "text"], ["g", "g", kind, "one"], ["g", "2.txt", "text/plain", "two"]]
+    assert Client(wrap(uploads)).post("/", files=files).json == {"form": {}, "files": found}
 
 
 def test_several_values_in_params():
