@@ -37,7 +37,7 @@ def _replay(records: list[tuple[str, dict[str, Any]]], options: argparse.Namespa
     pool = Pool(lambda: Instance(function, log=console.logged, freeze=False), limit=1, idle_seconds=300.0)
     status = 0
     try:
-        if not warm_up(pool, function, console, options.name):
+        if not warm_up(pool, function, console, options):
             return 1
         for name, record in records:
             trigger = Trigger(function.methods, bool(record.get("custom_domain")))

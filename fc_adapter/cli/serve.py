@@ -8,6 +8,7 @@ import errno
 import http.client
 import ipaddress
 import os
+import shlex
 import signal
 import socket
 import string
@@ -109,7 +110,7 @@ def _serve(options: argparse.Namespace, function: Function, notes: list[str], co
         on_termination(interrupt)
         for note in notes:
             console.say(f"note: {note}")
-        if not warm_up(platform.pool, function, console, options.name) and not options.reload:
+        if not warm_up(platform.pool, function, console, options) and not options.reload:
             return 1
         if options.reload:
 
@@ -169,12 +170,16 @@ def check(url: str, path: str, console: Console) -> int:
     return int(response.status >= 500)
 
 
-def warm_up(pool: Pool, function: Function, console: Console, command: str) -> bool:
+def warm_up(pool: Pool, function: Function, console: Console, options: argparse.Namespace) -> bool:
     """Start an instance, or say why that fails."""
     failure = pool.warm_up()
     if failure is not None:
         console.say(failure.describe_error())
-        console.say(f"fc-adapter {command}: cannot import {function.label}, see above")
+        unread = function.handler.directory / ".env"
+        if unread.is_file() and not options.env_file:
+            named = shlex.quote(os.path.relpath(unread))
+            console.say(f"note: the function gets what {named} sets only with the option --env-file {named}")
+        console.say(f"fc-adapter {options.name}: cannot import {function.label}, see above")
     return failure is None
 
 

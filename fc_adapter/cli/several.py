@@ -79,7 +79,7 @@ def serve_several(options: argparse.Namespace, path: Path, names: list[str], con
         if not all_served:
             raise ConfigError(f"{path} has no function that can run here")
         for each in all_served:
-            if not warm_up(each.platform.pool, each.function, console, options.name) and not options.reload:
+            if not warm_up(each.platform.pool, each.function, console, options) and not options.reload:
                 return 1
         if options.reload:
             _watch(all_served, console, stack)

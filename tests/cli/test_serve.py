@@ -174,7 +174,16 @@ def test_handler_that_cannot_be_imported(project, source, shown, arguments):
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[-1] == "fc-adapter serve: cannot import index.handler, see above"
     assert shown in ended.stderr
-    assert not re.search(r"fc_adapter.(runner|cli)", ended.stderr)
+    assert not re.search(r"fc_adapter.(runner|cli)|env-file", ended.stderr)
+
+
+def test_an_import_that_needs_what_an_unread_env_file_sets(project):
+    (project / "index.py").write_text("import os\nos.environ['KEY']")
+    (project / ".env").write_text("OTHER=1\n")
+    ended = run_serve("index:handler", "--port", "0", cwd=project)
+    assert "note: the function gets what .env sets only with the option --env-file .env\n" in ended.stderr
+    ended = run_serve("index:handler", "--port", "0", "--env-file", ".env", cwd=project)
+    assert (ended.returncode, "note:" in ended.stderr) == (1, False)
 
 
 @pytest.mark.parametrize(
