@@ -79,11 +79,13 @@ def write_archive(target: Path, files: Iterable[tuple[str, Path]]) -> dict[str, 
     with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
         try:
             sizes = pack(file, files)
+            file.close()  # else Windows does not move it
+            os.chmod(file.name, 0o644)
+            os.replace(file.name, target)
         except BaseException:
+            file.close()
             os.unlink(file.name)
             raise
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, target)
     return sizes
 
 

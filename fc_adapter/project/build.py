@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import time
+import zipfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -65,6 +66,7 @@ def build(options: argparse.Namespace) -> int:
 
 
 def _build(options: argparse.Namespace) -> int:
+    _check_outputs(options)
     plan = _make_plan(options)
     with work_directory(plan.directory, plan.target) as work:
         stamp = read_stamp(plan.target)
@@ -103,6 +105,16 @@ def is_outdated(directory: Path, target: Path) -> bool:
         return bool(requirements.fingerprint() != stamp["requirements"])
     except (ConfigError, KeyError):  # a file is gone, or the stamp is another version's
         return True
+
+
+def _check_outputs(options: argparse.Namespace) -> None:
+    """Raises ConfigError when an archive would take the place of something else."""
+    outputs = [Path(each) for each in (options.zip, options.layer) if each]
+    for path in outputs:
+        if path.exists() and not zipfile.is_zipfile(path):
+            raise ConfigError(f"{path} is there and is no ZIP archive; name another file")
+    if len({path.absolute() for path in outputs}) < len(outputs):
+        raise ConfigError(f"--zip and --layer name the same file, {outputs[0]}")
 
 
 def _make_plan(options: argparse.Namespace) -> Plan:
@@ -257,6 +269,8 @@ def _write_archives(plan: Plan, options: argparse.Namespace, tag: str | None) ->
         _write(Path(options.layer), layer, f"the layer, which is unpacked to /opt/python for {plan.runtime.name}")
     if options.zip:
         _write(Path(options.zip), files, "the code without its packages" if options.layer else "the code")
+    for name in [name for name, path in list_files(plan.directory) if path.absolute() in outputs] if outputs else ():
+        tell(f"note: s deploy would upload {name}, too: add /{name} to .fcignore")
 
 
 def _write(target: Path, files: list[tuple[str, Path]], what: str) -> None:

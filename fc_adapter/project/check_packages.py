@@ -20,6 +20,7 @@ from .build import is_outdated, read_stamp
 from .findings import Finding
 from .ignore import archived_files
 from .project import Project, metadata_field
+from .requirements import decode
 
 _WASTE = {".git", ".hg", ".venv", "env", "node_modules", "venv"}
 
@@ -240,7 +241,7 @@ def _requirements(project: Project) -> Iterator[tuple[Requirement, str]]:
 
 def _read_requirements(path: Path) -> Iterator[Requirement]:
     """Those of a requirements file that name a package."""
-    text = path.read_text(encoding="utf-8-sig", errors="replace") if path.is_file() else ""
+    text = decode(path.read_bytes()) if path.is_file() else ""
     lines = text.replace("\\\n", "").splitlines()
     return _parse(line.partition(" #")[0].partition(" --")[0].strip() for line in lines)
 

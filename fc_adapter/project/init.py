@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from ..config.runtimes import default_runtime, parse_runtime
+from ..config.template import TemplateError, list_functions, read_template
 from ..errors import ConfigError
 from ..terminal import tell
 from .find_app import Candidate, find_app
@@ -46,18 +47,36 @@ def init(options: argparse.Namespace) -> int:
     if not find_requirements([directory]):
         files["requirements.txt"] = "".join(f"{each}\n" for each in (package, ADAPTER) if each)
         notes.append("list in requirements.txt what else the app needs")
-    files["s.yaml"] = config_source(entry=entry, name=name, region=options.region, runtime=runtime)
+    template = "s.yml" if (directory / "s.yml").is_file() and not (directory / "s.yaml").exists() else "s.yaml"
+    files[template] = config_source(entry=entry, name=name, region=options.region, runtime=runtime)
     files[".fcignore"] = IGNORED
     left = [file for file, text in files.items() if not _write(directory / file, text, is_dry=options.dry_run)]
-    if "s.yaml" in left:
-        notes.append(f"see to it that s.yaml says handler: {entry.module}.handler")
+    problem = _problem(Path(template)) if template in left else None
+    if problem is not None:
+        notes.append(f"{problem}; to deploy with {entry.module}.handler, move {template} away and run init again")
+    elif template in left:
+        notes.append(f"see to it that {template} says handler: {entry.module}.handler")
     if importlib.util.find_spec("yaml") is None:
         notes.append("serve, build and doctor read s.yaml with PyYAML: pip install 'fc-adapter[local]'")
     for note in notes:
         tell(f"note: {note}")
-    tell("next, here:", "  fc-adapter serve", "and in the cloud:")
+    target = f" {entry.module}:handler" if problem else ""
+    when = f", once {template} describes this function" if problem else ""
+    tell("next, here:", f"  fc-adapter serve{target}", f"and in the cloud{when}:")
     tell("  fc-adapter build && fc-adapter doctor && s deploy")
     return 0
+
+
+def _problem(template: Path) -> str | None:
+    """What a template is that was there, if it is none of a function with a handler."""
+    try:
+        if len(list_functions(template)) <= 1:
+            read_template(template)
+    except TemplateError as error:
+        return error.problem
+    except ConfigError:
+        pass  # to be mended, as doctor says
+    return None
 
 
 def _check(option: str, value: str, pattern: str, expected: str) -> None:

@@ -29,7 +29,9 @@ IGNORED = """\
 /.s
 /.venv
 /.vscode
+/code.zip
 /env
+/layer.zip
 /node_modules
 /python/.fc-adapter.json
 /python/.gitignore

@@ -81,6 +81,13 @@ def test_an_archive_that_fails_leaves_the_last_one(project, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.zip", "shop"]
 
 
+def test_an_archive_that_cannot_take_its_place_is_removed(tmp_path):
+    (tmp_path / "a.zip").mkdir()
+    with pytest.raises(OSError, match=r"a\.zip"):
+        write_archive(tmp_path / "a.zip", [])
+    assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]
+
+
 def test_a_directory_that_is_missing_is_named(project, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"there is no directory .*nowhere"):
         write_archive(tmp_path / "nowhere" / "a.zip", [])

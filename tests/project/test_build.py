@@ -350,6 +350,27 @@ def test_a_layer_has_the_packages_alone(project, index, command, tmp_path):
     assert ask(tmp_path / "there") == 200
 
 
+def test_an_archive_that_would_be_deployed_is_named(project, index, command):
+    project.write({".fcignore": "/code.zip\n"})
+    _, out, _ = command("build", "--no-import", "--layer", "the-layer.zip", "--zip", "code.zip")
+    assert "note: s deploy would upload the-layer.zip, too: add /the-layer.zip to .fcignore\n" in out
+    assert out.count("note: ") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--zip", "index.py"], "index.py is there and is no ZIP archive; name another file"),
+        (["--layer", "."], ". is there and is no ZIP archive; name another file"),
+        (["--zip", "a.zip", "--layer", "./a.zip"], "--zip and --layer name the same file, a.zip"),
+    ],
+)
+def test_an_archive_takes_the_place_of_nothing_else(project, index, command, arguments, message):
+    before = project.files(), project.read("index.py")
+    assert command("build", "--no-import", *arguments) == (2, "", f"fc-adapter build: {message}\n")
+    assert (project.files(), project.read("index.py")) == before
+
+
 def test_packages_go_where_the_function_looks_for_them(project, index, command):
     configure(project, code="code", environmentVariables={"PYTHONPATH": "/opt/x:/code/vendor/:/code/lib"})
     project.write({"code/index.py": "def handler(event, context): ...\n"})

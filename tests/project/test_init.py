@@ -141,6 +141,43 @@ def test_what_is_there_stays(project, command):
     assert {name: project.read(name) for name in files} == files
 
 
+OTHERS = {
+    "function compute 2.0": (
+        "s.yaml",
+        "services: {a: {component: fc, props: {}}}",
+        "is a template of Function Compute",
+    ),
+    "a custom runtime": (
+        "s.yml",
+        "resources: {web: {component: fc3, props: {runtime: custom.debian10, handler: index.handler}}}",
+        "'custom.debian10': it starts a server of its own",
+    ),
+}
+
+
+@pytest.mark.parametrize(("template", "text", "problem"), OTHERS.values(), ids=OTHERS)
+def test_a_template_without_a_handler_is_called_that(project, command, template, text, problem):
+    project.write({"app.py": FLASK, template: text})
+    _, out, _ = command("init")
+    assert f"left alone  {template}, which was there\n" in out
+    assert problem in out
+    assert f"; to deploy with index.handler, move {template} away and run init again\n" in out
+    assert out.endswith(
+        f"next, here:\n  fc-adapter serve index:handler\nand in the cloud, once {template} describes this function:\n"
+        "  fc-adapter build && fc-adapter doctor && s deploy\n"
+    )
+    assert project.files() == [".fcignore", "app.py", "index.py", "requirements.txt", template]
+    (project.directory / template).unlink()
+    command("init")
+    assert props_of(project)["handler"] == "index.handler"
+
+
+def test_a_template_of_several_functions_stays(project, command):
+    function = "{component: fc3, props: {runtime: python3.10, handler: index.handler}}"
+    project.write({"app.py": FLASK, "s.yaml": f"resources: {{a: {function}, b: {function}}}"})
+    assert "note: see to it that s.yaml says handler: index.handler\n" in command("init")[1]
+
+
 def test_a_link_to_nothing_stays(project, command):
     project.write({"app.py": FLASK})
     (project.directory / "s.yaml").symlink_to("nowhere")

@@ -229,3 +229,10 @@ def test_dependencies_of_a_project_without_uv(project, monkeypatch):
 
 def test_names_are_compared_as_indexes_do():
     assert requirements.normalize("Zope.Interface__x") == "zope-interface-x"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "utf-8"])
+def test_encodings_of_a_requirements_file(tmp_path, encoding):
+    file = tmp_path / "requirements.txt"
+    file.write_text("# 商店\nflask==3.0\n", encoding=encoding)
+    assert read_requirements([file]).lines[0].text == "flask==3.0"
