@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from .alone import ALONE
 from .answers import CONTENTS, SEEN, SENT, statuses
 from .differences import select, surprises
 from .exchange import http, through_adapter
-from .scenarios import ANSWERED, ECHOED, QUERIES
+from .scenarios import ANSWERED, ECHOED
 
 
 def requests_of(app):
     """All that ``app`` is asked, by name."""
     return {**ECHOED, **ANSWERED, **ALONE.get(app, {})}
-
-
-def each_cell(apps):
-    """The parameters of a test with every request of each of ``apps``; queries are also left joined."""
-    cells = [(app, True, name) for app in apps for name in requests_of(app)]
-    cells += [(app, False, name) for app in apps for name in QUERIES]
-    ids = [f"{app}-{'split' if split else 'joined'}-{name}" for app, split, name in cells]
-    return pytest.mark.parametrize(("app", "split", "name"), cells, ids=ids)
 
 
 def judge(app, name, request, theirs, ours, *, split=True):

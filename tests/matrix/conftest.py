@@ -10,9 +10,17 @@ import pytest
 import fc_adapter
 
 from ..apps.content import EVERY_BYTE
+from .half import Half
 
 # Its event emitter is one for all runs of its lifespan, and several handlers share the app here.
 LIFESPANS = {"litestar_asgi": "off"}
+
+
+def pytest_generate_tests(metafunc):
+    """Give the tests of a half of the matrix their apps and requests."""
+    if metafunc.cls is not None and issubclass(metafunc.cls, Half):
+        names, values, ids = metafunc.cls.parameters(metafunc.function.__name__)
+        metafunc.parametrize(names, values, ids=ids)
 
 
 @pytest.fixture(scope="session")

@@ -10,11 +10,10 @@ import pytest
 import fc_adapter
 
 from .alone import BROKEN
-from .answers import CONTENTS, SEEN
-from .cells import contents_of, each_cell, judge, requests_of, seen_by
-from .differences import differences, received_query, surprises
+from .differences import surprises
 from .exchange import http, serve, through_adapter, through_socket
-from .scenarios import BYTE_PATHS, BYTE_QUERIES, MOUNTED
+from .half import Half
+from .scenarios import MOUNTED
 from .servers import ASGI_APPS, RAW_APPS, UVICORN, serve_all
 
 FRAMEWORKS = [app for app in ASGI_APPS if app not in RAW_APPS]
@@ -47,46 +46,10 @@ def mounted_ports(files):
         yield ports
 
 
-@each_cell(ASGI_APPS)
-def test_same_answer(ports, get_handler, app, split, name):
-    request = requests_of(app)[name]
-    theirs = through_socket(ports[app], request)
-    ours = through_adapter(get_handler(app, split_query=split), request)
-    assert judge(app, name, request, theirs, ours, split=split) == {}
-
-
-@pytest.mark.parametrize("app", ASGI_APPS)
-@pytest.mark.parametrize("name", STRIPPED)
-def test_same_answer_below_a_base_path(mounted_ports, get_handler, app, name):
-    theirs = through_socket(mounted_ports[app], STRIPPED[name])
-    ours = through_adapter(get_handler(app, base_path="/api"), MOUNTED[name])
-    assert judge(app, name, MOUNTED[name], theirs, ours) == {}
-
-
-@pytest.mark.parametrize("app", ASGI_APPS)
-def test_path_with_each_byte(ports, get_handler, app):
-    for name, request in BYTE_PATHS.items():
-        theirs, ours = through_socket(ports[app], request), through_adapter(get_handler(app), request)
-        assert judge(app, name, request, theirs, ours) == {}, name
-
-
-@pytest.mark.parametrize("app", FRAMEWORKS)
-def test_query_with_each_ascii_character(ports, get_handler, app):
-    """The names and values are the same; how they are written is not."""
-    for name, request in BYTE_QUERIES.items():
-        theirs = through_socket(ports[app], request)
-        found = differences(theirs, through_adapter(get_handler(app, split_query=False), request))
-        assert found.keys() <= received_query().keys(), name
-
-
-@pytest.mark.parametrize("app", FRAMEWORKS)
-def test_app_sees_what_was_sent(get_handler, app):
-    assert seen_by(get_handler(app, split_query=("tag",))) == SEEN
-
-
-@pytest.mark.parametrize("app", ASGI_APPS)
-def test_client_gets_what_the_app_gave(get_handler, app):
-    assert contents_of(get_handler(app)) == CONTENTS
+class TestASGI(Half):
+    apps = ASGI_APPS
+    frameworks = FRAMEWORKS
+    mounted = STRIPPED
 
 
 @pytest.mark.parametrize("app", [app for app in ASGI_APPS if app != "django_asgi"])  # Django knows no lifespan

@@ -6,11 +6,7 @@ import gc
 
 import pytest
 
-from .answers import CONTENTS, SEEN
-from .cells import contents_of, each_cell, judge, requests_of, seen_by
-from .differences import differences, received_query
-from .exchange import through_adapter, through_socket
-from .scenarios import BYTE_PATHS, BYTE_QUERIES, MOUNTED
+from .half import Half
 from .servers import GUNICORN, RAW_APPS, WSGI_APPS, serve_all
 
 gunicorn_config = pytest.importorskip("gunicorn.config", reason="Gunicorn is for Unix alone")
@@ -50,43 +46,6 @@ def mounted_ports(files):
         yield ports
 
 
-@each_cell(WSGI_APPS)
-def test_same_answer(ports, get_handler, app, split, name):
-    request = requests_of(app)[name]
-    theirs = through_socket(ports[app], request)
-    ours = through_adapter(get_handler(app, split_query=split), request)
-    assert judge(app, name, request, theirs, ours, split=split) == {}
-
-
-@pytest.mark.parametrize("app", WSGI_APPS)
-@pytest.mark.parametrize("name", MOUNTED)
-def test_same_answer_below_a_base_path(mounted_ports, get_handler, app, name):
-    theirs = through_socket(mounted_ports[app], MOUNTED[name])
-    ours = through_adapter(get_handler(app, base_path="/api"), MOUNTED[name])
-    assert judge(app, name, MOUNTED[name], theirs, ours) == {}
-
-
-@pytest.mark.parametrize("app", WSGI_APPS)
-def test_path_with_each_byte(ports, get_handler, app):
-    for name, request in BYTE_PATHS.items():
-        theirs, ours = through_socket(ports[app], request), through_adapter(get_handler(app), request)
-        assert judge(app, name, request, theirs, ours) == {}, name
-
-
-@pytest.mark.parametrize("app", FRAMEWORKS)
-def test_query_with_each_ascii_character(ports, get_handler, app):
-    """The names and values are the same; how they are written is not."""
-    for name, request in BYTE_QUERIES.items():
-        theirs = through_socket(ports[app], request)
-        found = differences(theirs, through_adapter(get_handler(app, split_query=False), request))
-        assert found.keys() <= received_query().keys(), name
-
-
-@pytest.mark.parametrize("app", FRAMEWORKS)
-def test_app_sees_what_was_sent(get_handler, app):
-    assert seen_by(get_handler(app, split_query=("tag",))) == SEEN
-
-
-@pytest.mark.parametrize("app", WSGI_APPS)
-def test_client_gets_what_the_app_gave(get_handler, app):
-    assert contents_of(get_handler(app)) == CONTENTS
+class TestWSGI(Half):
+    apps = WSGI_APPS
+    frameworks = FRAMEWORKS
