@@ -202,8 +202,9 @@ def _to_text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _to_files(files: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    pairs = files.items() if isinstance(files, Mapping) else files
+def _to_files(files: Any) -> dict[str, Any]:
+    """``files`` as httpx has them (a mapping, or pairs) as werkzeug takes them."""
+    pairs: Iterable[tuple[str, Any]] = files.items() if isinstance(files, Mapping) else files
     return _group(
         (name, _to_file(name, each))
         for name, value in pairs
