@@ -75,6 +75,8 @@ def _writes(module: Module, node: ast.AST, defaults: set[int]) -> bool:
     name = last_name(node.func)
     if name in _LOG_FILES and node.args:
         return _is_beside(module, node.args[0], defaults)
+    if isinstance(node.func, ast.Attribute) and name in {"write_bytes", "write_text"}:  # of a pathlib.Path
+        return _is_beside(module, node.func.value, defaults)
     if isinstance(node.func, ast.Name) and name == "open" and node.args:
         modes = [text_of(each) for each in node.args[1:2]]
         modes += [text_of(each.value) for each in node.keywords if each.arg == "mode"]
@@ -104,6 +106,10 @@ def _is_beside(module: Module, path: ast.expr, defaults: set[int]) -> bool:
             if node.id == "__file__":
                 return True
             pending += [values.pop(node.id)] if node.id in values else []
+        if isinstance(node, ast.Call) and module.dotted(node.func) == "pathlib.Path" and node.args:
+            text = text_of(node.args[0])
+            if text:
+                return not text.startswith("/")
         pending += ast.iter_child_nodes(node)
     return False
 

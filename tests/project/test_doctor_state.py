@@ -123,6 +123,11 @@ def test_databases_in_files(shop, diagnose, source, is_found):
     [
         ("open('data.json', 'w')\n", True),
         ("LOG = 'app.log'\nopen(LOG, 'a')\n", True),
+        (f"{BESIDE}UPLOADS = HERE / 'uploads'\n(UPLOADS / name).write_bytes(b'')\n", True),
+        ("from pathlib import Path\nUPLOADS = Path('uploads')\nUPLOADS.joinpath(name).write_text('')\n", True),
+        ("import pathlib\nopen(pathlib.Path('uploads') / name, 'wb')\n", True),
+        ("from pathlib import Path\nPath('/tmp/x').write_text('')\nPath(name).write_text('')\nPath().open()\n", False),
+        ("socket.write_text('x')\nHERE = 'x'\nget(HERE).write_text('')\n", False),
         ("open(mode='ab', file='x')\nopen(os.path.join(os.path.dirname(__file__), 'x'), mode='a')\n", True),
         ("open('data.json')\nopen('/tmp/x', 'w')\nopen(path, 'w')\nos.open('x', 'w')\n", False),
         ("import logging.handlers\nlogging.handlers.RotatingFileHandler('app.log')\n", True),
