@@ -24,6 +24,7 @@ from .masking import (
     mask_bytes,
     mask_header,
     mask_json,
+    mask_target,
     unmask_bytes,
 )
 from .reasons import find_reason
@@ -170,12 +171,14 @@ class View:
             document = {**document, "headers": values}
         if isinstance(body, str) and is_base64(document):
             document = {**document, "body": mask_base64(body, self.mask)}
+        if isinstance(document.get("rawPath"), str):
+            document = {**document, "rawPath": mask_target(document["rawPath"], self.mask)}
         shown: dict[str, Any] = mask_json(document, self.mask)
         return shown
 
     def request(self, request: Request) -> Request:
         """A request."""
-        path, _, query = self.mask(request.target).partition("?")
+        path, _, query = mask_target(request.target, self.mask).partition("?")
         return request._replace(
             method=self.mask(request.method),
             raw_path=path,
@@ -205,7 +208,7 @@ def _describe_request(entry: Entry, view: View) -> dict[str, Any]:
     return {
         "method": view.mask(request.method),
         "target": shown_target(entry, view.mask),
-        "path": view.mask(request.raw_path),
+        "path": mask_target(request.raw_path, view.mask),
         "query": _describe_query(entry, view),
         "version": request.http_version,
         "client": request.client,

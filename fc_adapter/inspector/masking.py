@@ -11,7 +11,7 @@ from functools import cached_property
 from itertools import chain
 from math import isfinite
 from typing import Any, AnyStr
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 MASK = "•••"
 _MASK_BYTES = MASK.encode()
@@ -207,6 +207,13 @@ def decode_base64(text: str) -> bytes | None:
         return base64.b64decode(text.replace("\r", "").replace("\n", ""), validate=True)
     except ValueError:
         return None
+
+
+def mask_target(target: str, mask: Masker) -> str:
+    """A path, with its query if any, masked also where it spells a secret in another way than usual."""
+    decoded = unquote(target)
+    masked = mask(target)
+    return mask(decoded) if masked == target and mask(decoded) != decoded else masked
 
 
 def mask_json(value: Any, mask: Masker) -> Any:

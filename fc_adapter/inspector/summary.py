@@ -8,7 +8,7 @@ from urllib.parse import unquote
 from ..contract.trigger import is_async
 from ..runner.gateway import Exchange
 from .entry import Entry, find_failure
-from .masking import Masker
+from .masking import Masker, mask_target
 
 _NO_INSTANCE = "-"  # what a reply names that came from none
 _TARGET = 300  # characters of a path in the list
@@ -53,10 +53,8 @@ def summarize(entry: Entry, mask: Masker) -> dict[str, Any]:
 
 
 def shown_target(entry: Entry, mask: Masker) -> str:
-    """The request's target as the client wrote it, masked also where it spells a secret in another way."""
-    decoded = unquote(entry.target)
-    masked = mask(entry.target)
-    return mask(decoded) if masked == entry.target and mask(decoded) != decoded else masked
+    """The request's target as the client wrote it, masked."""
+    return mask_target(entry.target, mask)
 
 
 def _milliseconds(seconds: float | None) -> float | None:

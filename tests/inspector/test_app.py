@@ -511,6 +511,15 @@ def replayed(subject, answer):
     return wait_until(lambda: subject.history.find(answer.json["id"]))
 
 
+def test_a_secret_that_a_path_spells_in_escapes(subject, client):
+    escapes = "".join(f"%{byte:02X}" for byte in b"secret-of-mine")
+    entry = subject.send("GET", f"/{escapes}", [("Authorization", "Bearer secret-of-mine")])
+    for place in ("", "/request", "/curl", "/test", "/event", "/har"):
+        text = client.get(f"/api/invocations/{entry.request_id}{place}").text
+        assert escapes not in text
+        assert escapes.lower().replace("%", "_")[1:] not in text  # the name of a test
+
+
 def test_what_is_gone_before_it_was_seen_is_not_waited_for(subject, client):
     # As when so many requests come at the same time that the history lets go of this one at once.
     subject.app._gateway = Gateway(subject.platform.pool, Trigger(), Observer())
