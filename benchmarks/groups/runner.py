@@ -20,6 +20,7 @@ from ..report import RATIO, SPREAD, SUBJECT, Column, Table
 
 CONNECTIONS = 8
 PATIENCE = 30  # seconds for a server to start
+WARM_UP = 2.0  # seconds of load, in which all instances start
 APP = "benchmarks.subjects.apps:wsgi_app"
 COLUMNS = (
     SUBJECT,
@@ -42,8 +43,8 @@ def run(effort: Effort) -> list[Table]:
         turns = {
             name: partial(_load, port, CONNECTIONS, effort.slice_seconds, cache=cache) for name, port in ports.items()
         }
-        for turn in turns.values():
-            turn()  # starts the instances
+        for port in ports.values():
+            _load(port, CONNECTIONS, WARM_UP, cache=cache)  # starts the instances
         results = take_turns(turns, effort.rounds)
     subjects = [Subject(name, lambda: None, rival) for name, (_, rival) in servers.items()]
     samples = {name: [each["seconds"] / each["requests"] for each in rounds] for name, rounds in results.items()}
@@ -63,8 +64,8 @@ def run(effort: Effort) -> list[Table]:
 def _servers() -> dict[str, tuple[list[str], str]]:
     """For each server: its command, and the name of what it is compared with."""
     servers = {
-        ONE: (SERVE, ""),
-        f"{ONE}, not frozen": ([*SERVE, "--no-freeze"], ONE),
+        ONE: ([*SERVE, "--instances", "1"], ""),
+        f"{ONE}, not frozen": ([*SERVE, "--instances", "1", "--no-freeze"], ONE),
         FOUR: ([*SERVE, "--instances", "4"], ""),
     }
     if find_spec("gunicorn"):
