@@ -21,7 +21,8 @@ from .life import AnyInstance, Reply, Span
 _CLOSE_SECONDS = 0.8  # seconds that instances have for their request and their PreStop hook when the runner ends
 
 
-def _always() -> bool:
+def always() -> bool:
+    """A client that waits for its response, whatever happens."""
     return True
 
 
@@ -52,13 +53,13 @@ class Pool:
     def warm_up(self) -> Reply | None:
         """Start one instance ahead of the first request. Returns None, or the error when that failed."""
         try:
-            instance, error, _ = self._take(_always)
+            instance, error, _ = self._take(always)
         except _RefusedError as refused:
             return Reply.aborted(str(refused))
         self._give_back(instance)
         return error
 
-    def run(self, event: bytes, request_id: str, is_wanted: Callable[[], bool] = _always) -> Reply:
+    def run(self, event: bytes, request_id: str, is_wanted: Callable[[], bool] = always) -> Reply:
         """Run one event on a free instance, or on a new one.
 
         ``is_wanted()`` tells, when its turn comes after a wait, whether anybody still waits for the reply.

@@ -17,7 +17,7 @@ from .context import new_request_id
 from .gateway import Exchange, Gateway
 from .life import Reply
 from .observer import Observer
-from .pool import Pool
+from .pool import Pool, always
 
 # Documented: InvokeFunction of the API of version 2023-03-30. Its body is the event, whatever it is.
 _INVOCATION = re.compile(r"/2023-03-30/functions/([\w-]+)/invocations")
@@ -51,7 +51,7 @@ class Router:
         self._domain = domain
         self._default = default
 
-    def handle(self, request: Request, *, is_wanted: Callable[[], bool] = lambda: True, sent: Any = None) -> Response:
+    def handle(self, request: Request, *, is_wanted: Callable[[], bool] = always, sent: Any = None) -> Response:
         """The response to ``request``; see ``Gateway.handle``."""
         invocation = _INVOCATION.fullmatch(request.raw_path) if request.method == "POST" else None
         if invocation is not None and invocation[1] in self._functions:
@@ -82,7 +82,7 @@ class Router:
             )
         return self._run(function, request, is_wanted)
 
-    def _run(self, function: Member, request: Request, is_wanted: Callable[[], bool] = lambda: True) -> Response:
+    def _run(self, function: Member, request: Request, is_wanted: Callable[[], bool] = always) -> Response:
         began, request_id = time.perf_counter(), new_request_id()
         reply = function.pool.run(request.body, request_id, is_wanted)
         if reply.kind == "aborted":
