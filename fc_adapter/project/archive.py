@@ -32,13 +32,13 @@ class Size(NamedTuple):
 def list_files(directory: Path, *, cache_tag: str | None = None) -> Iterator[tuple[str, Path]]:
     """The files of a code directory that ``.fcignore`` does not leave out, as names in the archive and paths.
 
-    Links are followed. Bytecode is left out unless it is for ``cache_tag``, such as ``"cpython-310"``: who ran the code
-    here has left it.
+    Links are followed, but not to a directory that contains them. Bytecode is left out unless it is for ``cache_tag``,
+    such as ``"cpython-310"``: who ran the code here has left it.
     """
     from .ignore import read_ignored
 
     is_ignored = read_ignored(directory)
-    above: dict[str, frozenset[Path]] = {str(directory): frozenset()}
+    above = {str(directory): frozenset(directory.resolve().parents)}
     for parent, directories, names in os.walk(directory, followlinks=True):
         real = Path(parent).resolve()
         ancestors = above.pop(parent) | {real}

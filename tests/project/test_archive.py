@@ -39,6 +39,13 @@ def test_bytecode_is_for_one_python(project):
     ]
 
 
+def test_a_link_to_what_contains_the_project_is_not_followed(project):
+    project.write({"index.py": "", "a/b.py": ""})
+    (project.directory / "a" / "parent").symlink_to(project.directory.parent)
+    (project.directory / "root").symlink_to("/")
+    assert names(project) == ["index.py", "a/b.py"]
+
+
 def test_links_are_followed_but_not_in_circles(project, tmp_path):
     shared = tmp_path / "shared"
     shared.mkdir()
