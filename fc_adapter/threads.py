@@ -107,6 +107,8 @@ def _find(threads: list[threading.Thread]) -> list[Work]:
     if not threads:
         return []
     executors = {thread: _executor_of(thread) for thread in threads}
+    if not any(executors.values()) and all(thread.daemon and not _is_manager(thread) for thread in threads):
+        return []  # as nearly always: telemetry and drivers have daemons
     # The queues before the frames: an item that is taken in between is seen twice, and not missed.
     found = {}
     for executor in {*executors.values()} - {None}:
@@ -128,7 +130,7 @@ def _find(threads: list[threading.Thread]) -> list[Work]:
         if executor is not None:
             if item is not None:
                 found[item] = Work(item, _name_item(item), thread.name)
-        elif type(thread).__name__ == "_ExecutorManagerThread":  # of a ProcessPoolExecutor
+        elif _is_manager(thread):
             for item in [*getattr(thread, "pending_work_items", {}).values()]:
                 found[item] = Work(item, _name_item(item), thread.name)
         elif not thread.daemon and thread is not threading.main_thread():
@@ -142,6 +144,11 @@ def _is_idle_by_nature(thread: threading.Thread) -> bool:
     Most instances have only these, and the workers live as long as the instance.
     """
     return thread is threading.main_thread() or type(thread).__module__ == "anyio._backends._asyncio"
+
+
+def _is_manager(thread: threading.Thread) -> bool:
+    """Whether a thread is that of a ProcessPoolExecutor."""
+    return type(thread).__name__ == "_ExecutorManagerThread"
 
 
 def _is_serving(frame: FrameType | None) -> bool:
