@@ -652,3 +652,8 @@ def test_secrets_that_a_target_spells_in_another_way():
     assert described["target"] == described["request"]["target"] == "/?a=•••&x=\ufffd"
     assert [pair["raw"] for pair in described["request"]["query"]] == [""]
     assert "secret-of" not in json.dumps(described["request"]["query"])
+
+
+def test_parts_of_a_body_whose_boundary_is_not_ascii():
+    body = b"--\xe9\r\n\r\n\r\n--\xe9--"
+    assert not describe(body, "multipart/form-data; boundary=\xe9").get("parts")
