@@ -92,8 +92,8 @@ PAUSE = r"""    File "\S+index\.py", line \d+, in pause
         ("wsgi", "/wait", rf"  thread ThreadPoolExecutor-\S+:\n    \(calls in libraries: \d+\)\n{SLEEP}"),
         ("wsgi", "/wait_for_lock", r"  main thread:\n(    .*\n)+.*, in wait_for_lock\n      with lock, lock:"),
         # Python 3.13.0 calls tasks None that have been given no name.
-        ("asgi", "/awaiting", rf"  task (?:Task-\d+|None):\n(    .*\n)+.*, in awaiting\n      await pause\(\)\n{PAUSE}"),
-        ("asgi", "/gathering", rf"(  task (?:Task-\d+|None):\n{PAUSE}\n(    .*\n)+){{2}}"),
+        ("asgi", "/awaiting", rf"  task (Task-\d+|None):\n(    .*\n)+.*, in awaiting\n      await pause\(\)\n{PAUSE}"),
+        ("asgi", "/gathering", rf"(  task (Task-\d+|None):\n{PAUSE}\n(    .*\n)+){{2}}"),
         ("asgi", "/blocking", r"  main thread:\n(    .*\n)+.*, in blocking\n      time\.sleep\(30\)"),
         ("asgi", "/threading_", rf"  thread AnyIO worker thread:\n(    .*\n)+{SLEEP}"),
     ],
@@ -195,7 +195,7 @@ def test_tasks(told):
     asyncio.run(outer())
     [text] = told
     assert re.search(
-        r"^task (?:Task-\d+|None):\n    File .*, in waiting\n      async for _ in generate\(\):", text, re.MULTILINE
+        r"^task (Task-\d+|None):\n    File .*, in waiting\n      async for _ in generate\(\):", text, re.MULTILINE
     )
 
 
