@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,17 @@ def keep_signals():
     for number, action in before.items():
         if signal.getsignal(number) != action:
             signal.signal(number, action)
+
+
+@pytest.fixture(autouse=True)
+def forget_functions(tmp_path_factory):
+    """A function that a test has written, such as ``index``, is imported by no other test that has one of this name."""
+    before = set(sys.modules)
+    yield
+    written = str(tmp_path_factory.getbasetemp())
+    for name in sys.modules.keys() - before:
+        if (getattr(sys.modules[name], "__file__", None) or "").startswith(written):
+            del sys.modules[name]
 
 
 # The files that take longest, which begin first: else processes of pytest-xdist wait for the last of them to be done.

@@ -55,7 +55,7 @@ def test_the_report_says_what_it_was_made_on(done):
         ("request", "HTML GET, WSGI", {"fc_adapter, new header value", "fc_adapter, new header name"}),
         ("request", "JSON POST, ASGI", {"fc_adapter, lifespan off", "fc_adapter, lifespan auto"}),
         ("cold", "WSGI", {"fc_adapter", "by hand"}),
-        ("request", "HTML GET, ASGI", {"Mangum, lifespan auto", "floor: run_until_complete of nothing"}),
+        ("request", "HTML GET, ASGI", {"fc_adapter, lifespan auto", "floor: run_until_complete of nothing"}),
         ("cold", "ASGI", {"fc_adapter", "a2wsgi by hand", "floor: import asyncio"}),
         ("cold", "ASGI, asyncio being there already", {"fc_adapter", "a2wsgi by hand"}),
     ],
