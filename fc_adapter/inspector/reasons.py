@@ -1,4 +1,7 @@
-"""The reasons that the runner gives, as keys that the page has a sentence for in each of its languages."""
+"""The reasons that the runner gives, as keys that the page has a sentence for in each of its languages.
+
+They are why a request or a result is refused, why a function is stopped, and why an instance ends.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ _REASONS = {
     "method": r"the trigger allows (?P<allowed>.*), not (?P<method>.*)",
     "tls": r"the client speaks TLS, and this port plain HTTP: .*",
     "http2": r"the client speaks HTTP/2 from the start, and this server HTTP/1\.1: .*",
+    "uri": r"(?:Request-)?URI Too Long",  # by http.server, like the next one; the words depend on Python's version
+    "many-headers": r"Too many headers",
     "request-line": r"the request line is malformed",
     "header-line": r"a line of the request's headers is malformed",
     "target": r"the request's target must be a path or an http URL",
@@ -34,6 +39,9 @@ _REASONS = {
     "result-base64": r"isBase64Encoded must be a boolean",
     "timeout": r"Function timed out after (?P<seconds>[\d.]+) seconds",
     "memory": r"Function has run out of memory: it is configured with (?P<limit>\d+) MB",
+    "exited-status": r"Process exited unexpectedly before completing request \(exit status (?P<status>\d+)\)",
+    "exited-signal": r"Process exited unexpectedly before completing request \(signal (?P<signal>\w+)\)",
+    "exited-threads": r"Process exited unexpectedly before completing request \(its threads run on\)",
     "exited": r"Process exited unexpectedly before completing request \((?P<how>.*)\)",
     "pipe": r"The function wrote to the pipe of its runtime, so there is no telling what its result is",
     "start": r"No instance could be started: (?P<error>.*)",
@@ -41,6 +49,7 @@ _REASONS = {
     "runner-stopped-meanwhile": r"The runner was stopped while the function ran",
     "client-left": r"The client left before its turn came",
     "not-final": r"status (?P<status>.*) is not a final one",
+    "runner-error": r"an error of the runner; its terminal has more",
 }
 
 

@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 from ..runner.life import AnyInstance, State
+from .reasons import find_reason
 
 _ENDED = 20  # that are remembered
 
@@ -35,7 +36,10 @@ class Roster:
             return next((each for each in reversed(self._instances) if each.id == instance_id), None)
 
     def describe(self) -> list[dict[str, Any]]:
-        """All of them as JSON, newest first; times are seconds since 1970, sizes bytes (0 where they are not known)."""
+        """All of them as JSON, newest first; times are seconds since 1970, sizes bytes (0 where they are not known).
+
+        ``reason`` is as ``Life.end_reason`` has it; for a sentence, ``because`` is what ``find_reason`` says of it.
+        """
         with self._lock:
             instances = self._instances[::-1]
         return [_describe(each) for each in instances]
@@ -56,4 +60,5 @@ def _describe(instance: AnyInstance) -> dict[str, Any]:
         "began": life.began,
         "ended": life.ended,
         "reason": life.end_reason,
+        "because": find_reason(life.end_reason),
     }

@@ -445,6 +445,15 @@ def test_end_an_instance(open_page, servers):
     assert "ended by hand" in panel.locator(".is-over").text_content()
 
 
+def test_why_an_instance_ended_is_told_in_the_page_s_language(open_page, servers):
+    server, inspector = servers("index:handler", "--timeout", "1")
+    server.get("/wait")
+    page = open_page(url=inspector.url, locale="zh-CN")
+    panel = page.locator("#instances")
+    panel.locator("summary", has_text="1 个已结束").click()
+    assert panel.locator(".is-over .instance-facts span").last.text_content() == "函数运行超过 1 秒，执行超时"
+
+
 # ---- languages, widths, keys -----------------------------------------------------------------------------------------
 
 

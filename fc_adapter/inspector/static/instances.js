@@ -3,7 +3,7 @@
 import { attempt } from "./dialog.js";
 import { byId, focusedPart, focusPart, make, replace } from "./dom.js";
 import { duration, number } from "./format.js";
-import { text, textOr } from "./i18n.js";
+import { because, text, textOr } from "./i18n.js";
 import { act } from "./live.js";
 
 const MEGABYTE = 1024 * 1024;
@@ -103,7 +103,7 @@ export class Instances {
           {},
           make("span", {}, text("requests", { count: each.requests })),
           each.ended !== null && make("span", {}, text("lived", { time: duration((each.ended - each.began) * 1000) })),
-          each.reason && make("span", {}, textOr(`reason.${each.reason}`, each.reason)),
+          each.reason && make("span", {}, because(each.because, textOr(`reason.${each.reason}`, each.reason))),
         ),
       ),
     );
