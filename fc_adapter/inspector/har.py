@@ -81,10 +81,17 @@ def _build_response(response: Response, entry: Entry) -> dict[str, Any]:
 
 
 def _build_content(body: bytes, headers: Pairs, size: int) -> dict[str, Any]:
-    """A body as text, or as Base64 where it is not text; ``comment`` says that it is not all of it."""
+    """A body as text, or as Base64 where it is not text; ``comment`` says that it is not all of it.
+
+    Nobody can tell what secrets are in one that is still compressed, such as by Brotli: it is left out.
+    """
     kind = get_header(headers, "content-type") or ""
-    text = read_text(body, kind, get_header(headers, "content-encoding"))
+    encoding = (get_header(headers, "content-encoding") or "").strip()
+    text = read_text(body, kind, encoding)
     content: dict[str, Any] = {"size": size, "mimeType": kind, "text": text}
+    if body and not text and encoding.lower() not in ("", "identity"):
+        content["comment"] = f"left out: secrets could not be masked in it, as its Content-Encoding is {encoding}"
+        return content
     if body and not text:
         content.update(text=base64.b64encode(body).decode("ascii"), encoding="base64")
     if size > len(body):
