@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+TESTS = Path(__file__).parent
+
 # The suite tries the same examples each time. HYPOTHESIS_PROFILE=explore tries others, and =long many others.
 settings.register_profile("suite", deadline=None, max_examples=200, derandomize=True)
 settings.register_profile("explore", deadline=None, max_examples=500, print_blob=True)
@@ -52,31 +54,55 @@ def forget_functions(tmp_path_factory):
             del sys.modules[name]
 
 
-# The files that take longest, which begin first: else processes of pytest-xdist wait for the last of them to be done.
+# Files and directories that the README's command leaves out, with ``-m "not slow"``: they build wheels, start an
+# interpreter for each case, or are the same for thirteen apps. CI runs them, on more than one interpreter.
 SLOW = (
-    *("matrix/test_asgi.py", "test_docs.py", "test_examples.py", "matrix/test_wsgi.py", "test_reporting.py"),
-    *("runner/test_crash.py", "test_faults.py", "stores/test_hang_up.py", "test_endurance.py", "cli/test_serve.py"),
-    *("project/test_doctor_bundle.py", "project/test_build.py", "runner/test_terminal.py", "inspector/test_serving.py"),
-    *("test_memo.py", "runner/test_instance.py", "asgi/test_server.py", "test_background.py", "test_any_app.py"),
+    *("matrix", "project/test_build.py", "test_docs.py", "test_examples.py", "test_reporting.py", "stores"),
+    *("probe/test_questions.py", "probe/test_probe.py", "test_endurance.py", "test_memo.py", "test_bundle.py"),
+    *("testing/test_pytest_plugin.py", "mutation", "test_benchmarks.py", "project/test_run_bundle.py"),
+    *("runner/test_terminal.py", "inspector/test_serving.py", "project/test_doctor_bundle.py", "cli/test_several.py"),
+)
+# Of the others, those that take longest: they begin first, so that no process of pytest-xdist ends with them.
+LONG = (
+    *("test_faults.py", "runner/test_crash.py", "cli/test_serve.py", "runner/test_stacks.py"),
+    *("runner/test_console.py", "runner/test_instance.py", "asgi/test_deadline.py", "runner/test_record.py"),
 )
 
 
 def pytest_configure(config):
     """Keep pytest-xdist from beginning with the files that have the most tests."""
+    for name in (*SLOW, *LONG):
+        assert (TESTS / name).exists(), f"{name} is listed in tests/conftest.py, and is not there"
     if hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False
 
 
+def pytest_xdist_auto_num_workers():
+    """For ``-n auto``: two for each core, since half of what a test takes is waiting for processes."""
+    return 2 * (os.cpu_count() or 1)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item):
+    """Mark what is slow."""
+    if is_in(item, SLOW):
+        item.add_marker(pytest.mark.slow)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
-    """Move the slow files to the front; all else stays in its random order."""
-    places = {name: place for place, name in enumerate(SLOW)}
-    items.sort(key=lambda item: places.get(Path(os.path.relpath(item.path, TESTS)).as_posix(), len(places)))
+    """Move what takes long to the front; all else stays in its random order."""
+    items.sort(key=lambda item: 0 if item.get_closest_marker("slow") else 1 if is_in(item, LONG) else 2)
 
 
-TESTS = Path(__file__).parent
-EVENTS = Path(__file__).parent / "data" / "events"
-SCHEMA = Path(__file__).parent / "data" / "fc3-props.schema.json"
+def is_in(item, names):
+    """Whether a test is in one of the files or directories."""
+    path = item.path.relative_to(TESTS).as_posix()
+    return path in names or path.partition("/")[0] in names
+
+
+EVENTS = TESTS / "data" / "events"
+SCHEMA = TESTS / "data" / "fc3-props.schema.json"
 HTTP_EVENTS = ["api_gateway", "get_no_body", "invoke_api", "post_form", "post_json"]
 
 
