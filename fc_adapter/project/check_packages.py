@@ -21,8 +21,11 @@ from .findings import Finding
 from .ignore import archived_files
 from .project import Project, metadata_field
 from .requirements import decode
+from .summary import megabytes
 
 _WASTE = {".git", ".hg", ".venv", "env", "node_modules", "venv"}
+_DATABASES = {".db", ".db3", ".sqlite", ".sqlite3"}
+_SQLITE = b"SQLite format 3\0"  # "Database File Format", section 1.3
 
 
 def check_adapter(project: Project) -> Iterator[Finding]:
@@ -135,7 +138,7 @@ def check_requirements(project: Project) -> Iterator[Finding]:
 
 def check_upload(project: Project) -> Iterator[Finding]:
     """What would be uploaded: how much, and whether it should be."""
-    files, secret = [], []
+    files, secret, databases = [], [], []
     wasted: dict[str, int] = {}
     for place in archived_files(project.directory):
         path = project.directory / place
@@ -144,6 +147,8 @@ def check_upload(project: Project) -> Iterator[Finding]:
             wasted[place.parts[0]] = wasted.get(place.parts[0], 0) + path.lstat().st_size
         if place.name == ".env" or place.name.startswith(".env."):
             secret.append(place.as_posix())
+        if _is_own_database(project, path):
+            databases.append(place)
     size = sum(path.lstat().st_size for path in files)
     yield Finding("note", "size", f"{len(files)} files, {size / MB:.1f} MB before they are compressed")
     if size > API_LIMIT:
@@ -165,6 +170,24 @@ def check_upload(project: Project) -> Iterator[Finding]:
             "whoever can read the function's code reads them, too",
             "name them in .fcignore, and give the function their values as environmentVariables",
         )
+    if databases:
+        sizes = [f"{place.as_posix()} ({megabytes((project.directory / place).stat().st_size)})" for place in databases]
+        yield Finding(
+            "warning",
+            "database",
+            f"would be uploaded: {', '.join(sizes[:5])}",
+            "each new instance begins with what has been written here, and whoever can read the function's code reads it",
+            "unless the function only reads them, name them in .fcignore: "
+            + ", ".join(f"/{place.as_posix()}" for place in databases[:5]),
+        )
+
+
+def _is_own_database(project: Project, path: Path) -> bool:
+    """Whether a file is an SQLite database that no package has brought."""
+    if path.suffix.lower() not in _DATABASES or {*path.parents} & {*project.path[1:]} or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(_SQLITE)) == _SQLITE
 
 
 def _check_archive(size: int) -> Iterator[Finding]:

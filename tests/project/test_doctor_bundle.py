@@ -143,6 +143,19 @@ def test_what_should_not_be_uploaded(shop, diagnose):
     assert diagnose()[0] == []
 
 
+def test_databases_of_a_local_run_would_be_uploaded(shop, diagnose):
+    head = b"SQLite format 3\0"
+    shop.project.write({"shop.db": head + bytes(204_784), "data/Site.SQLITE3": head, "data/a.txt": head})
+    shop.project.write({"notes.db": b"of another kind", "python/geo/geo.db": head})
+    (shop.project.directory / "gone.db").symlink_to("nowhere")
+    found, report = diagnose()
+    assert found == [("warning", "database", "would be uploaded: shop.db (0.2 MB), data/Site.SQLITE3 (0 KB)")]
+    todo = next(each["todo"] for each in report["findings"] if each["check"] == "database")
+    assert todo.endswith("name them in .fcignore: /shop.db, /data/Site.SQLITE3")
+    shop.project.write({".fcignore": "/shop.db\n/data/Site.SQLITE3\n"})
+    assert diagnose()[0] == []
+
+
 @pytest.mark.parametrize(
     ("limits", "expected"),
     [((1, 1), "error"), ((1_000_000, 1), "warning"), ((1_000_000, 4_000), None)],
