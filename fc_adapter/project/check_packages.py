@@ -176,7 +176,7 @@ def check_upload(project: Project) -> Iterator[Finding]:
             "warning",
             "database",
             f"would be uploaded: {', '.join(sizes[:5])}",
-            "each new instance begins with what has been written here, and whoever can read the function's code reads it",
+            "each instance begins with what was written here, and whoever can read the function's code reads it",
             "unless the function only reads them, name them in .fcignore: "
             + ", ".join(f"/{place.as_posix()}" for place in databases[:5]),
         )

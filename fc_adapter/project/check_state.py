@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from .check_environment import defaults_of_set
 from .findings import Finding
 from .project import Project
-from .source import Function, Module, assignments, last_name, text_of
+from .source import Function, Module, last_name, text_of
 
 _SQLITE = re.compile(r"sqlite(?:\+\w+)?:///(?P<path>[^?]*)")
 _LOG_FILES = {"FileHandler", "RotatingFileHandler", "TimedRotatingFileHandler", "WatchedFileHandler"}
+_OPENERS = {"open", "io.open", "codecs.open", "gzip.open", "aiofiles.open"}
+_JOINS = {"os.fspath", "os.path.join", "pathlib.Path", "str"}
 _SCHEDULERS = {
     "AsyncIOScheduler",
     "BackgroundScheduler",
@@ -52,12 +54,16 @@ def _is_sqlite(module: Module, node: ast.AST, defaults: set[int]) -> bool:
     return bool(match["path"]) or isinstance(node, ast.JoinedStr)
 
 
-def check_files(project: Project) -> Iterator[Finding]:
-    """Whether the code writes files beside itself."""
+def check_files(project: Project, seen: Collection[str] = ()) -> Iterator[Finding]:
+    """Whether the code writes files beside itself, others than those that it was ``seen`` to write."""
     found = []
+    known = {name.rpartition("/")[2] for name in seen}
     for module in project.deployed:
         defaults = defaults_of_set(project, module)
-        found += [project.place(module, node) for node in module.served if _writes(module, node, defaults)]
+        for node in module.served:
+            path = _written_path(module, node)
+            if path is not None and _is_beside(module, path, defaults) and not known & _texts(module, path):
+                found.append(project.place(module, node))
     if found:
         yield Finding(
             "warning",
@@ -68,22 +74,39 @@ def check_files(project: Project) -> Iterator[Finding]:
         )
 
 
-def _writes(module: Module, node: ast.AST, defaults: set[int]) -> bool:
-    """Whether this opens a file for writing at a place that is relative, or made of ``__file__``."""
+def _written_path(module: Module, node: ast.AST) -> ast.expr | None:
+    """The path of the file that a call opens for writing, or writes; None for any other node."""
     if not isinstance(node, ast.Call):
-        return False
-    name = last_name(node.func)
-    if name in _LOG_FILES and node.args:
-        return _is_beside(module, node.args[0], defaults)
-    if isinstance(node.func, ast.Attribute) and name in {"write_bytes", "write_text"}:  # of a pathlib.Path
-        return _is_beside(module, node.func.value, defaults)
-    if isinstance(node.func, ast.Name) and name == "open" and node.args:
-        modes = [text_of(each) for each in node.args[1:2]]
-        modes += [text_of(each.value) for each in node.keywords if each.arg == "mode"]
-        return any(set(mode) & set("wax+") for mode in modes) and _is_beside(module, node.args[0], defaults)
-    if module.dotted(node.func) == "logging.basicConfig":
-        return any(each.arg == "filename" and _is_beside(module, each.value, defaults) for each in node.keywords)
-    return False
+        return None
+    name, dotted = last_name(node.func), module.dotted(node.func)
+    owner = node.func.value if isinstance(node.func, ast.Attribute) else None
+    first = node.args[0] if node.args else None
+    if dotted in _OPENERS:
+        return first if _is_for_writing(node, 1) else None
+    if owner is not None and name in {"write_bytes", "write_text"}:  # of a pathlib.Path
+        return owner
+    if owner is not None and name == "open":
+        return owner if _is_for_writing(node, 0) else None
+    # Of an uploaded file, an image or a workbook. A storage's has the content beside the name.
+    is_saved = owner is not None and name == "save" and len(node.args) == 1 and _is_file_name(first)
+    if name in _LOG_FILES or is_saved:
+        return first
+    if dotted == "logging.basicConfig":
+        return next((each.value for each in node.keywords if each.arg == "filename"), None)
+    return None
+
+
+def _is_for_writing(node: ast.Call, position: int) -> bool:
+    """Whether a call of an ``open()`` whose mode is the argument at ``position`` names one for writing."""
+    modes = [text_of(each) for each in node.args[position : position + 1]]
+    modes += [text_of(each.value) for each in node.keywords if each.arg == "mode"]
+    return any(re.fullmatch("[rwaxbt+]+", mode) and set(mode) & set("wax+") for mode in modes)
+
+
+def _is_file_name(path: ast.expr | None) -> bool:
+    """Whether what is saved to may be a file: any expression, and such text as has a directory or a suffix."""
+    text = text_of(path)
+    return not isinstance(path, ast.Constant) or "/" in text or "." in text
 
 
 def _is_beside(module: Module, path: ast.expr, defaults: set[int]) -> bool:
@@ -91,12 +114,12 @@ def _is_beside(module: Module, path: ast.expr, defaults: set[int]) -> bool:
 
     A path that depends on something, such as on where the code runs, is not known to be.
     """
-    assigned = list(assignments(module.statements))
-    names = [name for name, _ in assigned]
-    values = {name: value for name, value in assigned if names.count(name) == 1}
-    text = text_of(values.get(path.id) if isinstance(path, ast.Name) else path)
+    values = dict(module.values)
+    head = _head(module, path, values)
+    text = text_of(head)
     if text:
-        return not (text.startswith("/") or _is_safe(text))
+        return not (text.startswith("/") or _is_safe(text) or (head is not path and ":" in text))
+    values = dict(module.values)
     pending: list[ast.AST] = [path]
     while pending:
         node = pending.pop()
@@ -112,6 +135,32 @@ def _is_beside(module: Module, path: ast.expr, defaults: set[int]) -> bool:
                 return not text.startswith("/")
         pending += ast.iter_child_nodes(node)
     return False
+
+
+def _head(module: Module, path: ast.expr, values: dict[str, ast.expr]) -> ast.expr:
+    """What a path begins with: ``"uploads"`` of ``os.path.join("uploads", name)``, as far as this can be followed."""
+    while True:
+        if isinstance(path, ast.Name) and path.id in values:
+            path = values.pop(path.id)
+        elif isinstance(path, ast.JoinedStr) and path.values:
+            path = path.values[0]
+        elif isinstance(path, ast.FormattedValue):
+            path = path.value
+        elif isinstance(path, ast.BinOp) and isinstance(path.op, (ast.Add, ast.Div)):
+            path = path.left
+        elif isinstance(path, ast.Call) and path.args and module.dotted(path.func) in _JOINS:
+            path = path.args[0]
+        elif isinstance(path, ast.Call) and isinstance(path.func, ast.Attribute) and path.func.attr == "joinpath":
+            path = path.func.value
+        else:
+            return path
+
+
+def _texts(module: Module, path: ast.expr) -> set[str]:
+    """The last parts of all text that a path is made of: the name of its file is one of them, if it is known."""
+    if isinstance(path, ast.Name):
+        path = module.values.get(path.id, path)
+    return {text_of(node).rpartition("/")[2] for node in ast.walk(path)} - {""}
 
 
 def _is_safe(path: str) -> bool:

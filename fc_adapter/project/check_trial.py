@@ -77,6 +77,7 @@ def _describe(project: Project, trial: Trial) -> Iterator[Finding]:
             f"the function writes files beside its code: {', '.join(trial.files[:5])}",
             "each instance has files of its own, and they are gone when it ends",
             "write into a database or a storage service; what may be lost can be below /tmp",
+            "\n".join(trial.files),
         )
 
 

@@ -94,19 +94,18 @@ def _examine(options: argparse.Namespace) -> list[Finding]:
         check_source.check_database,
         check_environment.check_environment,
         check_state.check_databases,
-        check_state.check_files,
-        check_state.check_threads,
         check_secrets.check_secrets,
         check_packages.check_upload,
     ]
     unresolved = [note.partition("; --env ")[0] for note in project.template.unresolved]  # that is an option of serve
     findings = [Finding("note", "template", note) for note in unresolved]
     for check in checks:
-        found = list(check(project))
-        if check in (check_state.check_files, check_state.check_threads):  # what was seen needs no guess
-            seen = {each.check for each in findings}
-            found = [each for each in found if each.check not in seen]
-        findings += found
+        findings += check(project)
+    # What was seen needs no guess.
+    written = [name for each in findings if each.check == "files" for name in each.details.splitlines()]
+    findings += check_state.check_files(project, written)
+    if not any(each.check == "threads" for each in findings):
+        findings += check_state.check_threads(project)
     return findings
 
 

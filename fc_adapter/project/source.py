@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -86,6 +87,18 @@ class Module:
             else:
                 pending += reversed(list(ast.iter_child_nodes(node)))
         return found
+
+    @cached_property
+    def values(self) -> dict[str, ast.expr]:
+        """What names stand for that the module assigns once, and those of functions that nothing else binds."""
+        assigned = list(assignments(self.statements))
+        names = [name for name, _ in assigned]
+        values = {name: value for name, value in assigned if names.count(name) == 1}
+        bound = [node.id for node in self.nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)]
+        bound += [node.arg for node in self.nodes if isinstance(node, ast.arg)]
+        counts = Counter([*bound, *self.imports])
+        inner = assignments([node for node in self.nodes if isinstance(node, ast.stmt)])
+        return {**{name: value for name, value in inner if counts[name] == 1}, **values}
 
     @cached_property
     def imports(self) -> dict[str, str]:

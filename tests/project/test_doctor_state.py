@@ -130,6 +130,30 @@ def test_databases_in_files(shop, diagnose, source, is_found):
         ("socket.write_text('x')\nHERE = 'x'\nget(HERE).write_text('')\n", False),
         ("open(mode='ab', file='x')\nopen(os.path.join(os.path.dirname(__file__), 'x'), mode='a')\n", True),
         ("open('data.json')\nopen('/tmp/x', 'w')\nopen(path, 'w')\nos.open('x', 'w')\n", False),
+        ("from pathlib import Path\nPath('a.txt').open('w')\n", True),
+        ("from pathlib import Path\nPath('a.txt').open(), Path('/tmp/a').open('w'), Path('a').open('rb')\n", False),
+        ("from PIL import Image\nHERE = 'x'\nImage.open('wax.png')\nHERE.open(mode='q')\n", False),
+        ("from pathlib import Path\nPath(f'uploads/{name}').write_bytes(b'')\n", True),
+        ("def put(file):\n    file.save('uploads/' + file.filename)\n", True),
+        ("import os\ndef put(file):\n    path = os.path.join('uploads', file.filename)\n    file.save(path)\n", True),
+        (
+            "import os\ndef put(f, path):\n    path = os.path.join('up', f)\ndef get(f, path):\n    f.save(path)\n",
+            False,
+        ),
+        (
+            "import os\ndef put(file):\n    file.save(os.path.join('/tmp', file.filename))\n    file.save(file.name)\n",
+            False,
+        ),
+        ("image.save('a.png')\n", True),
+        ("model.save()\nform.save('mode')\nsession.save(True)\nstorage.save('a.png', content)\nsave('a.png')\n", False),
+        (
+            "import aiofiles\nasync def put(name):\n    async with aiofiles.open(f'up/{name}', 'wb'):\n        pass\n",
+            True,
+        ),
+        (
+            "open(f'file:{name}', 'w')\nopen(f'{name}', 'w')\nopen(f'', 'w')\nopen(a * b, 'w')\nopen(str(), 'w')\n",
+            False,
+        ),
         ("import logging.handlers\nlogging.handlers.RotatingFileHandler('app.log')\n", True),
         ("import logging\nlogging.basicConfig(filename='app.log')\n", True),
         ("import logging\nlogging.basicConfig(level='INFO')\nlogging.FileHandler('/tmp/app.log')\n", False),
@@ -178,6 +202,23 @@ def test_what_was_seen_is_not_guessed_as_well(shop, diagnose):
     assert found == [
         ("threads", "the thread w goes on after the request (app.py, line 4)"),
         ("files", "the function writes files beside its code: x"),
+    ]
+
+
+def test_a_file_that_get_writes_hides_no_upload(shop, diagnose):
+    shop.project.write(
+        {
+            "app.py": "LOG = 'log/last.txt'\n\n\n"
+            "def upload(file):\n    file.save(f'uploads/{file.filename}')\n\n\n"
+            "def app(environ, start_response):\n"
+            "    open(LOG, 'w').close()\n    start_response('200 OK', [])\n    return []\n",
+            "log/.keep": "",
+        }
+    )
+    found = [(check, message) for _, check, message in diagnose(imports=True)[0]]
+    assert found == [
+        ("files", "the function writes files beside its code: log/last.txt"),
+        ("files", "the code writes files beside itself (app.py, line 5)"),
     ]
 
 
