@@ -15,7 +15,7 @@ from .function import Function, Hook
 from .runtimes import RUNTIMES, Runtime, default_runtime, parse_runtime
 from .target import Target
 from .unsimulated import not_simulated
-from .variables import IN_A_NAME, Note, Resolver, follow
+from .variables import AS_IT_IS, Note, Resolver, follow, to_text
 from .yaml import load_yaml
 
 
@@ -80,11 +80,12 @@ def read_template(
         resolved = resolver.resolve(props)
         written = Resolver(document, path, resource, asks_environment=False).resolve(props)
     except RecursionError:
-        raise ConfigError(f"the vars of {path} refer to themselves") from None
+        raise ConfigError(f"the variables of {path} refer to themselves") from None
     unresolved = tuple(map(_describe, resolver.notes))
     notes = list(not_simulated(resolved, document, resource, is_alone=is_alone))
     found = parse_runtime(runtime) if runtime is not None else _runtime(resolved, props, path, target, notes)
     function = _to_function(resolved, resource, path, target or _target(resolved, props, path), found)
+    notes += _not_text(resolved)
     return Template(path, resource, function, found, resolved, written, document, unresolved, tuple(notes))
 
 
@@ -116,8 +117,8 @@ def _read_domain(document: dict[str, Any], path: Path, name: str) -> Domain:
 def _describe(note: Note) -> str:
     if not note.place:
         return f"{note.text} {note.reason:.300}"
-    if note.reason == IN_A_NAME:
-        return f"{note.text:.80} in {note.place:.200} {note.reason}; it stays as it is: write the name itself"
+    if note.reason in AS_IT_IS:
+        return f"{note.text:.80} in {note.place:.200} {note.reason}; it stays as it is: {AS_IT_IS[note.reason]}"
     variable = note.place.partition("environmentVariables.")[2]
     if note.text.startswith("{{"):
         return f"{note.text:.80} in {note.place:.200} {note.reason:.300}: write a value into the template"
@@ -244,7 +245,7 @@ def _to_function(props: dict[str, Any], resource: str, path: Path, target: Targe
         runtime=runtime.version,
         timeout=_number(props, "timeout", 3, path),
         memory=max(1, int(_number(props, "memorySize", 512, path))),
-        environment={str(name): _to_variable(value) for name, value in environment.items()},
+        environment={str(name): to_text(value) for name, value in environment.items()},
         initializer=_to_hook(hooks, "initializer", path),
         pre_stop=_to_hook(hooks, "preStop", path),
         methods=_methods(_get(props, "triggers", list, path), path),
@@ -297,6 +298,7 @@ def _target(props: dict[str, Any], raw: dict[str, Any], path: Path) -> Target:
     module, _, attribute = str(props.get("handler") or "").rpartition(".")
     if not module or not attribute:
         raise ConfigError(f"handler in {path} is {_written(raw, props, 'handler')}; expected such as index.handler")
+    _check_module(module, f"{module}.{attribute}", "handler", path)
     code = props.get("code") or "."
     if isinstance(code, dict):
         if code.get("ossObjectName") and not code.get("src"):
@@ -318,7 +320,23 @@ def _target(props: dict[str, Any], raw: dict[str, Any], path: Path) -> Target:
             f"unpack it and name the directory, code: ./code, or serve a handler in it: "
             f"fc-adapter serve DIRECTORY/{module.replace('.', '/')}.py:{attribute}",
         )
+    if directory == directory.parent:
+        raise TemplateError(
+            f"code in {path} is {_short(str(code))}, the root of this machine's files",
+            "name the directory of the code, relative to the template: code: .",
+        )
     return Target(directory, module, attribute)
+
+
+def _check_module(module: str, handler: str, key: str, path: Path) -> None:
+    """Raise TemplateError for a handler that is a path: documented is ``file.function``."""
+    if "/" in module:
+        names = [name for name in module.split("/") if name.strip(".")]
+        meant = f"{'.'.join(names)}.{handler.rpartition('.')[2]}"
+        raise TemplateError(
+            f"{key} in {path} is {_short(handler)}, a path; handlers are module.function, relative to code",
+            f"write {meant:.200}",
+        )
 
 
 def _written(raw: dict[str, Any], props: dict[str, Any], key: str) -> str:
@@ -360,17 +378,24 @@ def _number(parent: dict[str, Any], key: str, default: float, path: Path) -> flo
     return number
 
 
-def _to_variable(value: Any) -> str:
-    """A value as an environment variable: YAML's ``true`` and ``null`` are not Python's."""
-    if value is None or isinstance(value, bool):
-        return {None: "", True: "true", False: "false"}[value]
-    return str(value)
+def _not_text(props: dict[str, Any]) -> Iterator[str]:
+    for name, value in _mapping(props.get("environmentVariables")).items():
+        if isinstance(value, (dict, list)):
+            kind = "mapping" if isinstance(value, dict) else "list"
+            yield (
+                f"environmentVariables.{name!s:.80} is a {kind}, and a variable is text: here it is JSON, and s deploy "
+                "refuses it; write that text into the template, in quotes"
+            )
 
 
 def _to_hook(hooks: dict[str, Any], key: str, path: Path) -> Hook | None:
     """A hook's default timeout is 3 s: documented."""
     config = _get(hooks, key, dict, path)
-    return Hook(str(config["handler"]), _number(config, "timeout", 3, path)) if config.get("handler") else None
+    if not config.get("handler"):
+        return None
+    handler = str(config["handler"])
+    _check_module(handler.rpartition(".")[0], handler, f"the handler of {key}", path)
+    return Hook(handler, _number(config, "timeout", 3, path))
 
 
 def _methods(triggers: list[Any], path: Path) -> tuple[str, ...]:

@@ -28,7 +28,10 @@ _CONSTANTS = {"true": True, "false": False, "null": None}
 _MISSING: Any = object()
 _LONGEST = 1000  # characters of an expression
 _DEEPEST = 20  # calls in it
-IN_A_NAME = "is part of a name, where nothing is replaced"
+_UNCLOSED = re.compile(r"\$\{\s*[\w'\"][^{}]*\Z")
+_IN_A_NAME = "is part of a name, where nothing is replaced"
+_NOT_CLOSED = "has no closing brace"
+AS_IT_IS = {_IN_A_NAME: "write the name itself", _NOT_CLOSED: "write } at its end"}
 _TOO_MUCH = "is an expression that only Serverless Devs can evaluate"
 _Node = tuple[Any, ...]
 
@@ -85,17 +88,20 @@ class Resolver:
             return value
         for match in _PLACEHOLDER.finditer(value):
             self._note(Note(match[0], place, "is a placeholder that nobody has filled in"))
+        unclosed = _UNCLOSED.search(_VARIABLE.sub("", value))
+        if unclosed:
+            self._note(Note(unclosed[0].strip(), place, _NOT_CLOSED))
         whole = _VARIABLE.fullmatch(value.strip())
         if whole:
             return self._evaluate(whole, place)
-        text = _VARIABLE.sub(lambda match: _to_text(self._evaluate(match, place)), value)
+        text = _VARIABLE.sub(lambda match: to_text(self._evaluate(match, place)), value)
         self._spend(len(text))
         return text
 
     def _name(self, key: Any, place: str) -> Any:
         """A key, as it is written."""
         for match in (*_VARIABLE.finditer(str(key)), *_PLACEHOLDER.finditer(str(key))):
-            self._note(Note(match[0], place or "the template", IN_A_NAME))
+            self._note(Note(match[0], place or "the template", _IN_A_NAME))
         return key
 
     def _spend(self, size: int) -> None:
@@ -127,7 +133,7 @@ class Resolver:
         if kind == "name":
             return self._look_up(parts[0], place)
         if kind == "+":
-            return "".join(_to_text(self._value(part, place)) for part in parts)
+            return "".join(to_text(self._value(part, place)) for part in parts)
         if kind == "call":
             return self._call(parts[0], [self._value(part, place) for part in parts[1:]])
         for part in parts[:-1]:  # of ||: the first that is there
@@ -247,9 +253,9 @@ def _descend(value: Any, keys: list[str]) -> Any:
 def _format(text: str, *values: Any) -> str:
     """``format('%s-{1}', a, b)``: each ``%s`` is the next value, ``{1}`` the one with this number."""
     rest = iter(values)
-    text = re.sub(r"%[sdj]", lambda match: _to_text(next(rest, match[0])), _to_text(text))
+    text = re.sub(r"%[sdj]", lambda match: to_text(next(rest, match[0])), to_text(text))
     return re.sub(
-        r"\{(\d+)\}", lambda match: _to_text(values[int(match[1])]) if int(match[1]) < len(values) else match[0], text
+        r"\{(\d+)\}", lambda match: to_text(values[int(match[1])]) if int(match[1]) < len(values) else match[0], text
     )
 
 
@@ -260,7 +266,7 @@ def _json(text: Any) -> Any:
         raise Unknown(f"is no JSON: {error}") from None
 
 
-def _to_text(value: Any) -> str:
+def to_text(value: Any) -> str:
     """As a template shows a value inside a longer text: JavaScript's words, not Python's."""
     if value is None or isinstance(value, bool):
         return {None: "", True: "true", False: "false"}[value]

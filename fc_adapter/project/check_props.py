@@ -26,6 +26,15 @@ def check_props(project: Project) -> Iterator[Finding]:
         key: value for key, value in project.props.items() if key != "runtime"
     }  # read_template() has a better list
     yield from _check(props, _schema(), "")
+    for name, value in (props.get("environmentVariables") or {}).items():
+        if isinstance(value, (dict, list)):
+            yield Finding(
+                "error",
+                "properties",
+                f"environmentVariables.{name} is a {'mapping' if isinstance(value, dict) else 'list'}; expected text",
+                "the deployment tool refuses it: a variable is text",
+                "write it as JSON, in quotes, and let the code parse that",
+            )
 
 
 def _check(value: Any, schema: dict[str, Any], place: str) -> Iterator[Finding]:

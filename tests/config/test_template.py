@@ -116,6 +116,30 @@ def test_environment_variables_in_it(template, monkeypatch):
         assert template(text % written).environment == {"A": expected}
 
 
+def test_variables_that_are_no_text(tmp_path):
+    (tmp_path / "s.yaml").write_text(
+        props("runtime: python3.9, handler: i.h, environmentVariables: {A: [x, true], B: {c: 1}, C: y}")
+    )
+    template = read_template(tmp_path / "s.yaml")
+    assert template.function.environment == {"A": '["x", true]', "B": '{"c": 1}', "C": "y"}
+    rest = (
+        "and a variable is text: here it is JSON, and s deploy refuses it; write that text into the template, in quotes"
+    )
+    assert [note for note in template.notes if note.startswith("environmentVariables")] == [
+        f"environmentVariables.A is a list, {rest}",
+        f"environmentVariables.B is a mapping, {rest}",
+    ]
+
+
+def test_a_variable_without_its_end_is_said(tmp_path):
+    (tmp_path / "s.yaml").write_text(props("runtime: python3.9, handler: i.h, environmentVariables: {A: '${vars.a'}"))
+    template = read_template(tmp_path / "s.yaml")
+    assert template.function.environment == {"A": "${vars.a"}
+    assert template.unresolved == (
+        "${vars.a in environmentVariables.A has no closing brace; it stays as it is: write } at its end",
+    )
+
+
 TWO = """
 resources:
   a: {component: fc3, props: {runtime: python3.9, handler: i.a}}
@@ -167,6 +191,18 @@ VALID = "runtime: python3.9, handler: i.h"
         (props('runtime: python3.9, handler: i.h, functionName: "\\0"'), {}, "no environment can hold"),
         ("resources: {1: {component: fc3, props: {}}, 2: {component: fc3, props: {}}}", {}, "--resource: 1, 2"),
         ("vars: {a: '${vars.a}'}\n" + props("runtime: '${vars.a}', handler: i.h"), {}, "refer to themselves"),
+        (props(f"{VALID}, code: '${{this.props.code}}'"), {}, "the variables of "),
+        (
+            props("runtime: python3.9, handler: ./src/index.handler"),
+            {},
+            "is './src/index.handler', a path; handlers are module.function, relative to code; write src.index.handler",
+        ),
+        (
+            props(f"{VALID}, instanceLifecycleConfig: {{preStop: {{handler: src/i.stop}}}}"),
+            {},
+            "is 'src/i.stop', a path; handlers are module.function, relative to code; write src.i.stop",
+        ),
+        (props(f"{VALID}, code: /"), {}, "is '/', the root of this machine's files; name the directory of the code"),
     ],
 )
 def test_template_that_cannot_be_used(template, text, options, message):

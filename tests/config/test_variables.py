@@ -49,6 +49,7 @@ def resolver(tmp_path):
         ("${format('%s-%d-{0}-{7}-%s', 'a', 2)}", "a-2-a-{7}-%s"),
         ("${json('{\"a\": [1]}')}", {"a": [1]}),
         ("$vars.a ${", "$vars.a ${"),
+        ("${vars.a} ${", "x ${"),
     ],
 )
 def test_what_is_known(resolver, text, value):
@@ -90,6 +91,19 @@ def test_paths_are_those_beside_the_template(resolver, tmp_path):
 def test_what_is_not_known_is_a_note(resolver, text, reason):
     resolver.resolve({"environmentVariables": [text]})
     assert resolver.notes == [(text, "environmentVariables[0]", reason)]
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "noted"),
+    [
+        ("${vars.a", "${vars.a", "${vars.a"),
+        ("${vars.a}-${ env('B')\n", "x-${ env('B')\n", "${ env('B')"),
+        ("${'b' ${vars.a}", "${'b' x", "${'b'"),
+    ],
+)
+def test_one_without_its_end_is_a_note(resolver, text, value, noted):
+    assert resolver.resolve({"timeout": text}) == {"timeout": value}
+    assert resolver.notes == [(noted, "timeout", "has no closing brace")]
 
 
 def test_each_is_noted_once(resolver):

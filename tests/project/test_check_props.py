@@ -41,6 +41,18 @@ NONE = "is no property of the component fc3"
             f"region is cn-hangzou, {UNKNOWN}; did you mean cn-hangzhou?",
             "cn-hangzhou",
         ),
+        (
+            {"environmentVariables": {"PYTHONPATH": "/code/python", "SECRET_KEY": "x${env('X', '')}", "HOSTS": ["a"]}},
+            "error",
+            "environmentVariables.HOSTS is a list; expected text",
+            "as JSON, in quotes",
+        ),
+        (
+            {"environmentVariables": {"A": {"b": 1}}},
+            "error",
+            "environmentVariables.A is a mapping; expected text",
+            "JSON",
+        ),
         ({"region": "mars-1"}, "warning", f"region is mars-1, {UNKNOWN}", "use one of ap-"),
         (
             {"triggers": [{"triggerType": "htpp"}]},
