@@ -301,7 +301,7 @@ def test_load_object():
         ("no_such_module:app", "there is no module named 'no_such_module'"),
         ("tests.no_such_module:app", "there is no module named 'tests.no_such_module'"),
         ("tests.data:app", "'tests.data' has no 'app'; it has: nothing public"),
-        ("tests.conftest:app", "'tests.conftest' has no 'app'; it has: .*HTTP_EVENTS"),
+        ("fc_adapter.errors:app", "'fc_adapter.errors' has no 'app'; it has: .*ConfigError"),
         ("tests.conftest:HTTP_EVENTS.app", "'list' has no 'app'; it has: nothing public"),
     ],
 )
