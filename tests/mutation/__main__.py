@@ -51,8 +51,11 @@ def main(arguments=None):
     print(f"{len(sample)} mutants with the seed {seed}; {len(sample) - len(tested)} are equivalent", flush=True)
     began = time.monotonic()
     survivors = []
+    late = []
 
-    def note(mutant, is_killed):
+    def note(mutant, is_killed, is_late):
+        if is_late:
+            late.append(mutant)
         if not is_killed:
             survivors.append(mutant)
             print(describe(mutant), flush=True)
@@ -65,6 +68,8 @@ def main(arguments=None):
             print(f"Left out, since it fails without a mutant: {test}", flush=True)
         print("Survivors:", flush=True)
         run_mutants(trees, tested, note)
+    for mutant in late:
+        print(f"Killed by the time that it took: {describe(mutant)}")
     killed = len(tested) - len(survivors)
     score = 100 * killed / max(len(tested), 1)
     print(f"{killed} of {len(tested)} killed, {score:.1f} %, seed {seed}, in {time.monotonic() - began:.0f} s")

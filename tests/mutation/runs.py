@@ -1,13 +1,15 @@
 """Running the fast tests on a mutant, in a copy of the tree, in a process that need not import pytest anew.
 
 Needs ``os.fork``. Each mutant gets the tests that run the changed lines, then those that run the rest of the function,
-or processes of their own. It counts as killed when a test fails, or when they take several times as long as without it.
+or processes of their own. It counts as killed when a test fails, or when they take several times as long as without it:
+which mutants are killed by that is shown, since a machine that is busy with other things kills so, too.
 """
 
 from __future__ import annotations
 
 import os
 import pickle
+import re
 import shutil
 import signal
 import sys
@@ -17,10 +19,17 @@ import warnings
 from collections import defaultdict
 from pathlib import Path
 
-# They build wheels, run servers and pages, and measure; none of them is about a rule of a deployed module.
-_SLOW = ("benchmarks", "bundle", "docs", "endurance", "examples", "faults", "one_gateway")
-SLOW_TESTS = tuple(f"test_{name}.py" for name in _SLOW)
-SLOW_DIRECTORIES = ("apps", "browser", "data", "matrix", "mutation", "project", "runner", "typed_project")
+from tests.mutation.mutants import deployed_modules
+
+# About deployed modules, without being named as one of them is.
+ALSO_FAST = ("any_app", "connections", "imports", "other_event", "public_api", "reporting", "security")
+# Servers and processes that each of these starts, or tens of thousands of requests, take longer than all the others.
+SLOW_TESTS = {
+    "tests/test_memo.py::test_requests_with_any_header_names_leave_nothing_behind",
+    "tests/test_reporting.py::test_error_is_reported_once_and_without_the_request",
+    "tests/test_reporting.py::test_pages_and_mails_of_django",
+    "tests/test_reporting.py::test_sentry_gets_no_more_than_behind_a_server",
+}
 FIRST = 40  # tests: most mutants are killed by these
 # Imported before the processes are forked. Nothing here imports orjson, whose presence the adapter looks at.
 PRELOADED = (
@@ -32,9 +41,11 @@ PRELOADED = (
 
 
 def fast_test_files(root):
-    """The files of the fast tests, as paths below ``root``."""
+    """The files of the fast tests, as paths below ``root``: those named as a deployed module or its directory is."""
+    parts = {module.partition("/")[0] for module in deployed_modules(root / "fc_adapter")}
+    parts.update(f"{name}.py" for name in ALSO_FAST)
     paths = (path.relative_to(root) for path in sorted((root / "tests").rglob("test_*.py")))
-    return [path.as_posix() for path in paths if path.parts[1] not in SLOW_DIRECTORIES and path.name not in SLOW_TESTS]
+    return [path.as_posix() for path in paths if re.sub("^test_", "", path.parts[1]) in parts]
 
 
 def copy_tree(root, target):
@@ -72,10 +83,12 @@ class Process:
     - ``tree``: where the package and its tests are copied to.
     - ``files``: test files; ``tests``: the ids of those tests in them that are run, in this order (default: all).
     - ``report``: a file for the outcome of the tests without a mutant, and for the lines that each of them runs.
+    - ``is_late`` (bool): whether it was ended because it took longer than ``limit`` seconds.
     """
 
     def __init__(self, tree, files, *, limit, tests=(), report=None):
         self.end = time.monotonic() + limit
+        self.is_late = False
         sys.stdout.flush()
         self._pid = os.fork()
         if not self._pid:  # pragma: no cover - ends without writing what was covered
@@ -94,6 +107,7 @@ class Process:
             return status == 0
         if time.monotonic() < self.end:
             return None
+        self.is_late = True
         self._kill_group()
         os.waitpid(self._pid, 0)
         return False
@@ -175,6 +189,9 @@ class _Recorder(_Status):  # pragma: no cover - see above
         )
         self._coverage.start()
 
+    def pytest_collection_modifyitems(self, items):
+        items[:] = [item for item in items if item.nodeid.partition("[")[0] not in SLOW_TESTS]
+
     def pytest_make_collect_report(self, collector):
         self._began = time.monotonic()
 
@@ -232,8 +249,10 @@ class Trees:
     def tests_of(self, mutant):
         """The ids of the tests that can notice a mutant, the likely and quick ones first."""
         lines, scope = self._tests_of(mutant, mutant.lines), self._tests_of(mutant, mutant.scope)
-        # What runs when the package is imported belongs to no test; what is made once belongs to the first.
-        others = scope | self._elsewhere if scope else set(self._durations)
+        if not scope:  # what runs when the package is imported belongs to no test, so any may be about it
+            near = re.compile(f"tests/(test_)?{mutant.module.partition('/')[0].partition('.')[0]}[./]")
+            lines, scope = set(filter(near.match, self._durations)), set(self._durations)
+        others = scope | self._elsewhere
         return sorted(lines, key=self._seconds) + sorted(others - lines, key=self._seconds)
 
     def _tests_of(self, mutant, lines):
@@ -265,7 +284,10 @@ def _file_of(test):
 
 
 def run_mutants(trees, mutants, on_result):
-    """Test each mutant, as many at a time as there are trees. Calls ``on_result(mutant, is_killed)`` for each."""
+    """Test each mutant, as many at a time as there are trees.
+
+    Calls ``on_result(mutant, is_killed, is_late)`` for each; ``is_late`` is whether it was killed by the time it took.
+    """
     waiting = list(reversed(mutants))
     running = []
     while waiting or running:
@@ -286,4 +308,4 @@ def run_mutants(trees, mutants, on_result):
                 continue
             trees.restore(mutant, tree)
             trees.free.append(tree)
-            on_result(mutant, not passed)
+            on_result(mutant, not passed, process.is_late)

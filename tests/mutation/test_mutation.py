@@ -12,6 +12,7 @@ import pytest
 from tests.mutation.__main__ import ROOT, choose, parse_options
 from tests.mutation.equivalent import EQUIVALENT
 from tests.mutation.mutants import deployed_modules, mutate_source
+from tests.mutation.runs import ALSO_FAST, SLOW_TESTS, fast_test_files
 
 
 def changed_lines(source):
@@ -113,6 +114,17 @@ def test_the_deployed_modules():
     modules = deployed_modules(ROOT / "fc_adapter")
     assert {"handler.py", "asgi/loop.py", "contract/rules.py"} < set(modules)
     assert not [name for name in modules if name.startswith(("runner", "project", "testing", "__main__"))]
+
+
+def test_the_fast_tests():
+    files = fast_test_files(ROOT)
+    assert {"tests/test_wsgi.py", "tests/asgi/test_loop.py", "tests/contract/test_request.py"} < set(files)
+    assert {f"tests/test_{name}.py" for name in ALSO_FAST} < set(files)
+    assert not [name for name in files if name.startswith(("tests/cli/", "tests/runner/", "tests/test_docs.py"))]
+    for name in SLOW_TESTS:
+        file, _, function = name.partition("::")
+        assert file in files
+        assert f"def {function}(" in (ROOT / file).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("key", EQUIVALENT, ids=lambda key: f"{key[0]}-{key[1]}")
