@@ -45,17 +45,15 @@ class Trigger(NamedTuple):
 
     def refuse(self, request: Request) -> Response | None:
         """The platform's 400 or 403 for a request that it does not pass on, or None."""
-        for what, size, limit in (
-            ("path with query", len(request.target), LIMITS["target"]),
-            ("request headers", _size(request.headers), LIMITS["request_headers"]),
-            ("request body", len(request.body), LIMITS["async_body" if is_async(request) else "body"]),
-        ):
-            if size > limit:
-                return platform_error(400, "InvalidArgument", f"{what}: {size} bytes, the limit is {limit}")
-        if request.method not in self.methods:
+        refusal = (
+            _refuse_size("path with query", len(request.target), LIMITS["target"])
+            or _refuse_size("request headers", _size(request.headers), LIMITS["request_headers"])
+            or refuse_body(request)
+        )
+        if refusal is None and request.method not in self.methods:
             allowed = ", ".join(self.methods)
             return platform_error(403, "AccessDenied", f"the trigger allows {allowed}, not {request.method}")
-        return None
+        return refusal
 
     def build_event(self, request: Request, request_id: str) -> dict[str, Any]:
         """The event of a request that arrives now."""
@@ -134,6 +132,17 @@ def read_request(
 def is_async(request: Request) -> bool:
     """Whether the client does not wait for the result. Documented: ``X-Fc-Invocation-Type: Async``."""
     return (get_header(request.headers, "x-fc-invocation-type") or "").lower() == "async"
+
+
+def refuse_body(request: Request) -> Response | None:
+    """The platform's 400 for a body that it does not take, whether that is a request's or an event, or None."""
+    return _refuse_size("request body", len(request.body), LIMITS["async_body" if is_async(request) else "body"])
+
+
+def _refuse_size(what: str, size: int, limit: int) -> Response | None:
+    if size <= limit:
+        return None
+    return platform_error(400, "InvalidArgument", f"{what}: {size} bytes, the limit is {limit}")
 
 
 def _size(headers: Pairs) -> int:

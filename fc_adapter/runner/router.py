@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from ..config.domain import Domain
 from ..contract.response import add_platform_headers, platform_error
-from ..contract.trigger import ACCEPTED, is_async
+from ..contract.trigger import ACCEPTED, is_async, refuse_body
 from ..messages import Request, Response
 from .context import new_request_id
 from .gateway import Exchange, Gateway
@@ -75,6 +75,9 @@ class Router:
 
     def _invoke(self, function: Member, request: Request, is_wanted: Callable[[], bool]) -> Response:
         """Run the request's body as an event."""
+        refusal = refuse_body(request)
+        if refusal is not None:
+            return self._finish(function.observer, request, refusal, time.perf_counter(), new_request_id())
         if is_async(request):
             threading.Thread(target=self._run, args=(function, request), daemon=True).start()
             return add_platform_headers(

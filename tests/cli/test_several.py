@@ -166,6 +166,12 @@ def test_function_that_is_invoked_by_its_name(serve_all):
     status, text, _ = ask(url, b'"later"', **{"X-Fc-Invocation-Type": "Async"})
     assert (status, text) == (202, "")
     wait_until(lambda: server.log.count("[worker] called") == 2)
+    large = b'"%s"' % (b"x" * 128 * 1024)
+    assert ask(url, large)[0] == 200
+    status, text, _ = ask(url, large, **{"X-Fc-Invocation-Type": "Async"})
+    message = "request body: 131074 bytes, the limit is 131072"
+    assert (status, json.loads(text)) == (400, {"errorCode": "InvalidArgument", "errorMessage": message})
+    server.wait_for(f"^InvalidArgument: {message}$")
     assert json.loads(ask(url.replace("shop-worker", "web"), b'"x"')[1])["statusCode"] == 200
     assert json.loads(ask(url.replace("shop-worker", "nobody"), b"x")[1])[0] == "shop-web"
     assert json.loads(ask(url)[1])[0] == "shop-web"
