@@ -269,10 +269,10 @@ def serve_inspector(
         console.say(f"note: {label}port {port} is not free, so the inspector has another; --inspect-port chooses one")
     console.say(f"{label}the inspector shows each request on {url}")
     if options.open and number == 0:
-        _open(url, console)
+        open_page(url, console)
 
 
-def _open(url: str, console: Console) -> None:
+def open_page(url: str, console: Console) -> None:
     """Open a page in a web browser. One that runs in the terminal would hold up the command: hence the thread."""
 
     def show() -> None:

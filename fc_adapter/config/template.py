@@ -80,7 +80,8 @@ def read_template(
         resolved = resolver.resolve(props)
         written = Resolver(document, path, resource, asks_environment=False).resolve(props)
     except RecursionError:
-        raise ConfigError(f"the variables of {path} refer to themselves") from None
+        # A tracer that the limit has hit counts the lines that follow as those of another function.
+        raise ConfigError(f"the variables of {path} refer to themselves") from None  # pragma: no cover - see above
     unresolved = tuple(map(_describe, resolver.notes))
     notes = list(not_simulated(resolved, document, resource, is_alone=is_alone))
     found = parse_runtime(runtime) if runtime is not None else _runtime(resolved, props, path, target, notes)

@@ -25,8 +25,7 @@ def load_target(target: Target, *, wrap_apps: bool = True, note: Callable[[str],
     A bare WSGI or ASGI application is wrapped, which ``note(text)`` tells, unless ``wrap_apps`` is false. Raises
     NotFoundError when there is no such name or it is no handler, and whatever the module itself raises.
     """
-    if not target.directory.is_dir():
-        raise NotFoundError(f"cannot load {target.module}:{target.attribute}: no directory {str(target.directory)!r}")
+    target.check_directory()
     os.chdir(target.directory)
     if sys.path[:1] != [str(target.directory)]:
         sys.path.insert(0, str(target.directory))

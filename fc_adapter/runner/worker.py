@@ -38,7 +38,7 @@ def _serve_frames(requests: BinaryIO, replies: BinaryIO, log: TextIO) -> None:
     runtime.start_logging(log)
     running: list[str] = []  # the token of the request that the function is at
 
-    def tell_stacks(text: str) -> None:
+    def tell_stacks(text: str) -> None:  # pragma: no cover - a process that is asked this is killed, and its data lost
         for token in running:
             write_frame(replies, "stacks", text.encode("utf-8", "backslashreplace"), token=token)
 

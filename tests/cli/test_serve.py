@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import signal
@@ -17,6 +18,7 @@ import pytest
 
 from fc_adapter.cli import run
 from fc_adapter.cli import serve as commands
+from fc_adapter.runner.console import Console
 from tests.support.server import PATIENCE, SOURCE, Server, is_running, state, wait_until
 
 
@@ -319,6 +321,18 @@ def test_opens_the_inspector(serve, tmp_path):
     url = server.wait_for(r"^the inspector shows each request on (\S+)$")[1]
     opened = tmp_path / "opened"
     wait_until(lambda: opened.exists() and opened.read_text() == url)
+
+
+def test_page_that_opens_is_no_note(monkeypatch):
+    opened, said = [], io.StringIO()
+    monkeypatch.setattr("webbrowser.open", lambda url: opened.append(url) or True)
+    with Console(said) as console:
+        before = threading.enumerate()
+        commands.open_page("http://127.0.0.1:9001/", console)
+        for thread in set(threading.enumerate()) - {*before}:
+            thread.join(PATIENCE)
+    assert opened == ["http://127.0.0.1:9001/"]
+    assert said.getvalue() == ""
 
 
 def test_says_when_there_is_no_browser(serve):

@@ -301,6 +301,14 @@ def test_bundles(project):
     assert json.loads(ended.stdout.splitlines()[-1])[0] == "shop-one"
 
 
+def test_note_on_all_functions_is_told_once(project):
+    other = next(name for name, each in RUNTIMES.items() if each.version != sys.version_info[:2])
+    directory = project(one=function("one", runtime=other), two=function("two", runtime=other))
+    ended = run_serve(directory, "--check", "/")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr.count(f"and the function is configured for {other}: ") == 1
+
+
 class FakePool:
     """Runs nothing."""
 

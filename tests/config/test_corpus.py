@@ -87,12 +87,11 @@ def test_what_is_said(said, path):
 
 
 def assert_lines(lines, expected):
-    matches = [
-        re.fullmatch(".*".join(map(re.escape, each.split("..."))), line) is not None
+    shown = [
+        each if re.fullmatch(".*".join(map(re.escape, each.split("..."))), line) else line
         for line, each in zip(lines, expected)
     ]
-    if len(lines) != len(expected) or not all(matches):
-        assert lines == expected
+    assert shown + lines[len(expected) :] == expected
 
 
 def test_there_are_enough():

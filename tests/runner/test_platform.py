@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import socket
+import sys
 import threading
 import urllib.error
 import urllib.request
@@ -14,10 +15,15 @@ import urllib.request
 import pytest
 
 import fc_adapter.runner
+from fc_adapter.application import NotFoundError
 from fc_adapter.config.function import Function, Hook
+from fc_adapter.config.target import Target, parse_target
+from fc_adapter.contract.trigger import read_request
 from fc_adapter.errors import ConfigError
+from fc_adapter.runner.load import load_target
 from fc_adapter.runner.observer import Observer
 from fc_adapter.runner.platform import LocalPlatform
+from fc_adapter.runner.runtime import Runtime
 from tests.support.server import wait_until, workers
 
 
@@ -79,9 +85,48 @@ def test_no_such_target(target):
         pass  # pragma: no cover - not reached
 
 
+def test_code_directory_that_is_gone(tmp_path):
+    with pytest.raises(NotFoundError, match=r"cannot load index\.handler: no directory '.*nowhere'"):
+        load_target(Target(tmp_path / "nowhere", "index", "handler"))
+
+
 def test_port_in_use():
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
         LocalPlatform(Function(handler=app), port=taken.getsockname()[1], in_process=True)
+
+
+def test_without_a_port():
+    """Only the gateway answers then."""
+    platform = LocalPlatform(Function(handler=fc_adapter.wrap(app)), port=None, in_process=True)
+    platform.start()
+    try:
+        response = platform.gateway.handle(read_request("GET", "/a", [("Host", "h")], b""))
+    finally:
+        platform.close()
+    assert (response.status, response.body) == (200, b"/a in-process")
+    assert platform.url == ""
+
+
+def test_idle_connection_is_closed(monkeypatch):
+    monkeypatch.setattr("fc_adapter.runner.server.QuietRequestHandler.timeout", 0.1)
+    with fc_adapter.runner.serve(fc_adapter.wrap(app)) as server:
+        address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+        with socket.create_connection(address, timeout=20) as connection:
+            assert connection.recv(1) == b""
+
+
+def test_note_that_an_instance_before_has_written(tmp_path, monkeypatch, capsys):
+    (tmp_path / "bare_app_of_mine.py").write_text("def application(environ, start_response): return []")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", sys.path[:])
+    function = Function(handler=parse_target("bare_app_of_mine:application"))
+    first = Runtime(function)
+    first.load()
+    assert "bare_app_of_mine:application is a bare WSGI app" in capsys.readouterr().err
+    second = Runtime(function, noted=first.noted)
+    second.load()
+    assert capsys.readouterr().err == ""
+    assert second.noted == first.noted
 
 
 def test_ipv6_url():
@@ -98,8 +143,6 @@ def test_hooks_in_this_process(tmp_path):
     lines = []
     observer = Observer()
     observer.logged = lambda *line: lines.append(line)
-    from fc_adapter.config.target import parse_target
-
     handler = parse_target(f"{tmp_path}/hooks_of_mine.py:fail")
     before = os.getcwd()
     function = Function(handler=handler, name="mine", pre_stop=Hook("hooks_of_mine.fail", 1))
