@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -44,3 +46,31 @@ def test_what_is_passed_over(watched):
     (directory / "last.py").write_text("")
     wait_until(lambda: changes)
     assert changes == [["last.py"]]
+
+
+@pytest.mark.parametrize("flags", [[], ["-O"], ["-OO"]])
+def test_bytecode_of_another_edit_in_the_same_second_is_not_used(watched, flags, tmp_path_factory, monkeypatch):
+    directory, changes = watched
+    monkeypatch.setattr(sys, "pycache_prefix", None)
+    second = 1_700_000_000
+    source, edited = directory / "index.py", tmp_path_factory.mktemp("editor") / "index.py"
+
+    def save(text, nanoseconds):
+        """As editors do, so that nobody sees the file half-way."""
+        seen = len(changes)
+        edited.write_text(text)
+        os.utime(edited, ns=(0, second * 10**9 + nanoseconds))
+        os.replace(edited, source)
+        wait_until(lambda: changes[seen:] == [["index.py"]])
+
+    def run():
+        command = [sys.executable, *flags, "-c", "import index; print(index.number)"]
+        unset = dict.fromkeys(("PYTHONDONTWRITEBYTECODE", "PYTHONOPTIMIZE", "PYTHONPYCACHEPREFIX"), "")
+        environment = {**os.environ, **unset}
+        return int(subprocess.run(command, cwd=directory, env=environment, stdout=subprocess.PIPE, check=True).stdout)
+
+    save("number = 1", 100)
+    assert run() == 1
+    assert list(directory.glob("__pycache__/index.*.pyc"))
+    save("number = 2", 200)
+    assert run() == 2
