@@ -21,7 +21,7 @@ from .parser import build_parser
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command and return its exit status: 0, 1 for a function error, 2 for wrong usage."""
+    """Run one command and return its exit status: 0, 1 for a function error, 2 for wrong usage, 130 for Ctrl-C."""
     _open_standard_streams()
     name = "fc-adapter"
     try:
@@ -43,6 +43,7 @@ def run(arguments: Sequence[str]) -> int:
         _drop_output()
         return 1
     except KeyboardInterrupt:
+        warn(f"{name}: interrupted")
         return 130
 
 

@@ -446,7 +446,7 @@ def test_interrupt(command, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("fc_adapter.cli.invoke.write_output", interrupt)
-    assert command("event", "GET", "/") == (130, "", "")
+    assert command("event", "GET", "/") == (130, "", "fc-adapter event: interrupted\n")
 
 
 def test_output_that_nobody_reads(tmp_path):
