@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import random
 import tracemalloc
 
 import pytest
@@ -67,13 +66,12 @@ def test_sets_that_are_large_or_not_to_be_used_are_not_remembered(names):
 
 def strange_names(kind, number):
     """The names of a request, which are others for each ``number``."""
-    letters = random.Random(number)
     if kind == "many":
-        return ["".join(letters.choices("abcdefghij", k=6)) for _ in range(600)]
+        return [f"n{number}-{place}" for place in range(150)]
     if kind == "strange":
-        return [*USUAL, *["X-" + "".join(letters.choices("abcdefghij", k=20)) for _ in range(20)]]
+        return [*USUAL, *[f"X-Strange-{number:08}-{place}" for place in range(20)]]
     if kind == "long":
-        return ["".join(letters.choices("abcdefghij", k=600)) for _ in range(12)]
+        return [f"{number:0600}-{place}" for place in range(12)]
     if kind == "huge":
         return [*USUAL, f"{number:07000}"]
     return [

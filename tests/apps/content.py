@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+from array import array
 from datetime import datetime, timezone
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"]
@@ -12,7 +13,7 @@ GBK_PAGE = "<p>你好，世界</p>".encode("gbk")
 COMPRESSED = gzip.compress("压缩 compressed ".encode() * 100, mtime=0)
 CHUNKS = [b"one ", "二 ".encode(), b"", b"three"]
 # No part of it repeats, and it is not a whole number of Base64's groups.
-LARGE = b"".join(number.to_bytes(4, "big") for number in range(5 * 1024 * 1024 // 4)) + b"!"
+LARGE = array("I", range(5 * 1024 * 1024 // 4)).tobytes() + b"!"
 EXPIRES = datetime(2030, 1, 1, 12, tzinfo=timezone.utc)
 ETAG = "v1-你好".encode().hex()
 LONG_HEADERS = {f"X-Long-{number}": str(number) * 1000 for number in range(6)}
