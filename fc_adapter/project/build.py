@@ -200,12 +200,11 @@ def _build_packages(
         )
     began = time.monotonic()
     choice = find_installer(plan.runtime)
-    index = ["--index-url", options.index_url] if options.index_url else []
     tell(f"installing  for {plan.runtime.name}, by {choice.kind.name}: {' '.join(map(str, choice.command))}")
     new = work / "python"
     new.mkdir()
     allowed = {*options.no_binary, *plan.requirements.built_here}
-    installer = choice.kind(choice.command, choice.python, plan.runtime, index, allowed)
+    installer = choice.kind(choice.command, choice.python, plan.runtime, options.index_url, allowed)
     installer.install(plan.requirements, new, work)
     problems = 0
     if python:

@@ -9,9 +9,9 @@ import shutil
 import subprocess
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from ..config.runtimes import Runtime
 from ..errors import ConfigError
@@ -27,33 +27,36 @@ from .requirements import (
 
 # Options of a requirements file that hold for what is built before it is installed, too.
 _INDEX = re.compile(r"(-i|--index-url|--extra-index-url|-f|--find-links|--no-index)\b")
+_SHORT = {"-i": "--index-url", "-f": "--find-links"}
 
 
 class Installer(ABC):
     """A command that installs packages into a directory.
 
-    ``index`` are the options that name the index, ``allowed`` the names of packages that may be built here.
+    ``index`` is the address of the index, None for the tool's own, ``allowed`` the names of packages that may be
+    built here.
     """
 
     name = ""
+    variables: ClassVar[dict[str, tuple[str, ...]]] = {}  # what takes the place of options that name an index
 
     def __init__(
-        self, command: Sequence[str], python: str, runtime: Runtime, index: Sequence[str], allowed: Iterable[str]
+        self, command: Sequence[str], python: str, runtime: Runtime, index: str | None, allowed: Iterable[str]
     ) -> None:
         self._command = list(command)
         self._python = python
         self._runtime = runtime
-        self._index = list(index)
+        self._index = {"--index-url": index} if index else {}
         self._allowed = set(map(normalize, allowed))
-        self._listed_index: list[str] = []
+        self._listed: list[str] = []
+        self._build_index: dict[str, str] = {}
 
     def install(self, requirements: Requirements, target: Path, work: Path) -> None:
         """Install into ``target``; ``work`` is a directory for files in between.
 
         Raises ConfigError when the tool fails, having told why on standard error.
         """
-        options = [line.text.partition(" #")[0].split() for line in requirements.lines if _INDEX.match(line.text)]
-        self._listed_index = [part for option in options for part in option]
+        self._read_index(requirements)
         lines = [self._build(line, work) if line.is_source else line for line in self.expand(requirements, work)]
         wheels = {_wheel_name(line.path): line.path for line in lines if line.path}
         lines = [line.with_path(wheels[line.name]) if line.name in wheels else line for line in lines]
@@ -61,8 +64,17 @@ class Installer(ABC):
         lines = self.build_allowed(lines, work)
         file = work / "requirements.txt"
         file.write_text("".join(f"{_pin(line)}\n" for line in lines), encoding="utf-8")
-        self._run(self.install_command(target, work), ["-r", str(file), *self.projects(requirements)])
+        command = [*self.install_command(target, work), "-r", str(file), *self.projects(requirements)]
+        try:
+            self._run(command)
+        except ConfigError as error:
+            hint = "A package that has no wheel for the runtime can be built here, if you name it: --no-binary NAME"
+            raise ConfigError(f"{error}. {hint}" if self.may_lack_wheels(command) else str(error)) from None
         _forget_build(target)
+
+    @abstractmethod
+    def may_lack_wheels(self, command: list[str]) -> bool:
+        """Whether the installation ``command`` may have failed since a package has no wheel for the runtime."""
 
     @abstractmethod
     def expand(self, requirements: Requirements, work: Path) -> list[Requirement]:
@@ -84,10 +96,25 @@ class Installer(ABC):
     def build_command(self, source: str, wheels: Path) -> list[str]:
         """The command that builds a wheel of a directory or archive."""
 
+    def _read_index(self, requirements: Requirements) -> None:
+        """What the requirements say of indexes, for what is built before it is installed."""
+        listed: dict[str, list[str]] = {}
+        for line in requirements.lines:
+            found = _INDEX.match(line.text)
+            if found is None:
+                continue
+            option, value = _SHORT.get(found[1], found[1]), _expand(line.text[found.end() :].lstrip(" ="))
+            if option in self.variables:
+                listed.setdefault(option, []).append(value)
+            else:
+                self._listed += [option, value] if value else [option]
+        last = {option: values[-1:] if option == "--index-url" else values for option, values in listed.items()}
+        self._build_index = {option: " ".join(values) for option, values in last.items()} | self._index
+
     def _build(self, source: Requirement, work: Path) -> Requirement:
         """Build a wheel of a local package, and return the line that installs it."""
         wheels = work / "wheels" / str(len(list(work.glob("wheels/*"))))
-        self._run(self.build_command(str(source.path), wheels), self._listed_index)
+        self._run([*self.build_command(str(source.path), wheels), *self._listed], self._build_index)
         wheel = next(wheels.glob("*.whl"))
         name, tag = _wheel_name(wheel), wheel.stem.rpartition("-")[2]
         if tag != "any" and name not in self._allowed:
@@ -97,27 +124,34 @@ class Installer(ABC):
             )
         return Requirement("", wheel, source.extras, source.marker)
 
-    def _run(self, command: list[str], arguments: list[str]) -> None:
+    def _run(self, command: list[str], index: Mapping[str, str] | None = None) -> None:
         sys.stdout.flush()
-        environment = {name: value for name, value in os.environ.items() if name not in ("PIP_USER", "PIP_TARGET")}
         status = subprocess.run(
-            [*self._command, *command, *self._index, *arguments],
+            [*self._command, *command],
             stdin=subprocess.DEVNULL,
             stdout=sys.__stderr__,
-            env=environment,
+            env=self._environment(self._index if index is None else index),
             close_fds=False,  # the lock is held for as long as any of them works here
         ).returncode
         if status:
-            raise ConfigError(
-                f"{self.name} ended with status {status} (see above); nothing was changed. A package that has no wheel "
-                "for the runtime can be built here, if you name it: --no-binary NAME"
-            )
+            raise ConfigError(f"{self.name} ended with status {status} (see above); nothing was changed")
+
+    def _environment(self, index: Mapping[str, str]) -> dict[str, str]:
+        """That of the tool: other users of this machine see its arguments, and an index's address has a password."""
+        environment = {name: value for name, value in os.environ.items() if name not in ("PIP_USER", "PIP_TARGET")}
+        for option, value in index.items():
+            environment.update(dict.fromkeys(self.variables[option], value))
+        return environment
 
 
 class Uv(Installer):
     """uv, which evaluates markers for the runtime on any machine."""
 
     name = "uv"
+    variables: ClassVar = {
+        "--index-url": ("UV_DEFAULT_INDEX", "UV_INDEX_URL"),  # uv before 0.4.23 knows the latter alone
+        "--extra-index-url": ("UV_EXTRA_INDEX_URL",),
+    }
 
     def expand(self, requirements: Requirements, work: Path) -> list[Requirement]:
         """Those of the locks as ``uv export`` writes them."""
@@ -125,11 +159,17 @@ class Uv(Installer):
         for number, directory in enumerate(requirements.locked):
             file = work / f"locked-{number}.txt"
             options = ["--locked", "--no-dev", "--no-emit-project", "--no-editable", "--no-header", "--quiet"]
-            index, self._index = self._index, []
-            self._run(["export", *options, "--project", str(directory), "-o", str(file)], [])
-            self._index = index
+            self._run(["export", *options, "--project", str(directory), "-o", str(file)], {})
             lines += parse_lines(file.read_text(encoding="utf-8"), directory)
         return lines
+
+    def may_lack_wheels(self, command: list[str]) -> bool:
+        """It is asked again, for what it has found out: its output has gone to the terminal, with its progress."""
+        again = [*self._command, *command, "--offline", "--dry-run"]
+        found = subprocess.run(
+            again, stdin=subprocess.DEVNULL, capture_output=True, env=self._environment(self._index), close_fds=False
+        )
+        return re.search(rb"\bno (?:usable )?wheels\b", found.stderr) is not None
 
     def build_allowed(self, lines: list[Requirement], work: Path) -> list[Requirement]:
         """It builds them as it installs."""
@@ -156,6 +196,11 @@ class Pip(Installer):
     """The pip of a Python of the runtime's version, as pip evaluates markers for the Python that it runs on."""
 
     name = "pip"
+    variables: ClassVar = {"--index-url": ("PIP_INDEX_URL",), "--extra-index-url": ("PIP_EXTRA_INDEX_URL",)}
+
+    def may_lack_wheels(self, command: list[str]) -> bool:
+        """It says the same of a package without a wheel and of none at all."""
+        return True
 
     def expand(self, requirements: Requirements, work: Path) -> list[Requirement]:
         """Also those of pyproject.toml files."""
@@ -175,7 +220,7 @@ class Pip(Installer):
             named = [line for line in lines if line.name == name] or [Requirement(name)]
             wheels = work / "wheels" / name
             options = ["wheel", "--quiet", "--no-deps", "--no-binary", name, "--wheel-dir", str(wheels)]
-            self._run(options, [*self._listed_index, named[0].text])
+            self._run([*options, *self._listed, named[0].text], self._build_index)
             lines = [line for line in lines if line not in named]
             lines += [Requirement(str(wheel), wheel) for wheel in wheels.glob("*.whl")]
         return lines
@@ -219,6 +264,11 @@ def find_installer(runtime: Runtime) -> Choice:
         f"there is no uv here, and no Python {runtime.number} with pip: install uv (pip install uv; "
         "https://docs.astral.sh/uv/ has other ways)"
     )
+
+
+def _expand(text: str) -> str:
+    """Replace ``${NAME}`` by the environment's variable, as pip and uv do it in a requirements file."""
+    return re.sub(r"\$\{([A-Z0-9_]+)\}", lambda match: os.environ.get(match[1], match[0]), text)
 
 
 def _wheel_name(wheel: Path) -> str:

@@ -197,7 +197,7 @@ def test_what_fails_leaves_the_last_build(project, index, command):
     status, _, err = command("build")
     assert status == 2
     assert "fc-adapter build: uv ended with status " in err
-    assert "(see above); nothing was changed" in err
+    assert err.endswith("(see above); nothing was changed\n")  # no hint at --no-binary, which would not help
     assert (project.files(), ask(project.directory)) == (files, 200)
 
 
@@ -282,6 +282,50 @@ def test_a_source_archive_is_built_by_name_only(project, index, command, each_to
     assert (status, "can be built here, if you name it: --no-binary NAME" in err) == (2, True)
     assert command("build", "--no-import", "--no-binary", "odd")[0] == 0
     assert "python/odd/__init__.py" in project.files()
+
+
+def test_a_wheel_for_another_system_is_none(project, index, command):
+    index.add("mac").rename(index.directory / "mac-1.0-cp310-cp310-macosx_11_0_arm64.whl")
+    status, _, err = command("build")
+    assert (status, "can be built here, if you name it: --no-binary NAME" in err) == (2, True)
+
+
+def test_a_clone_that_cannot_be_built_is_not_helped_by_building_it(project, index, command, each_tool, tmp_path):
+    make_source(tmp_path / "clone", "mine")
+    (tmp_path / "clone" / "backend.py").write_text("raise RuntimeError\n")
+    index.require("../clone")
+    status, _, err = command("build")
+    assert (status, err.endswith("(see above); nothing was changed\n")) == (2, True)
+
+
+_RECORDER = """
+import json, os, sys
+with open(sys.argv[1], "a") as log:
+    log.write(json.dumps([sys.argv[3:], dict(os.environ)]) + "\\n")
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+def test_passwords_of_indexes_are_in_no_arguments(project, index, command, each_tool, tmp_path, monkeypatch):
+    choice = installer.find_installer(runtimes.RUNTIMES[HERE])
+    log = tmp_path / "log"
+    recorded = [sys.executable, "-c", _RECORDER, str(log), *choice.command]
+    monkeypatch.setattr(build, "find_installer", lambda runtime: choice._replace(command=recorded))
+    monkeypatch.setenv("TOKEN", "s3cr3t")
+    make_source(tmp_path / "clone", "mine")
+    index.require("../clone", "--extra-index-url http://${TOKEN}@127.0.0.1:9/${no}${NONE_SUCH}", "-i=http://x:s3cr3t@y")
+    status, out, err = command("build", "--no-import", "--index-url", "http://user:s3cr3t@127.0.0.1:9/simple")
+    assert (status, "s3cr3t" in out + err) == (0, False)
+    calls = [json.loads(line) for line in log.read_text().splitlines()]
+    assert len(calls) == 2
+    assert not [arguments for arguments, _ in calls if "s3cr3t" in " ".join(arguments)]
+    main = {"uv": "UV_DEFAULT_INDEX", "pip": "PIP_INDEX_URL"}[each_tool]
+    more = {"uv": "UV_EXTRA_INDEX_URL", "pip": "PIP_EXTRA_INDEX_URL"}[each_tool]
+    # The second installs, and reads what the requirements file has.
+    assert [(environment.get(main), environment.get(more)) for _, environment in calls] == [
+        ("http://user:s3cr3t@127.0.0.1:9/simple", "http://s3cr3t@127.0.0.1:9/${no}${NONE_SUCH}"),
+        ("http://user:s3cr3t@127.0.0.1:9/simple", None),
+    ]
 
 
 def test_markers_are_evaluated_for_the_runtime(project, index, command, monkeypatch):
