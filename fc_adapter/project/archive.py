@@ -72,7 +72,8 @@ def copy_files(directory: Path, target: Path, *, cache_tag: str) -> None:
 def write_archive(target: Path, files: Iterable[tuple[str, Path]]) -> dict[str, Size]:
     """Write an archive, replacing ``target`` once it is whole, and return the sizes of its members.
 
-    The same files make the same bytes: members have no times, and no permissions but who may run them.
+    The same files make the same bytes: members have no times, and no permissions but who may run them. The archive's
+    own permissions are those of any new file.
     """
     if not target.parent.is_dir():
         raise FileNotFoundError(f"there is no directory {target.parent}")
@@ -80,13 +81,20 @@ def write_archive(target: Path, files: Iterable[tuple[str, Path]]) -> dict[str, 
         try:
             sizes = pack(file, files)
             file.close()  # else Windows does not move it
-            os.chmod(file.name, 0o644)
+            os.chmod(file.name, 0o666 & ~_umask())
             os.replace(file.name, target)
         except BaseException:
             file.close()
             os.unlink(file.name)
             raise
     return sizes
+
+
+def _umask() -> int:
+    """That of this process, which can be read only by setting it."""
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return umask
 
 
 def pack(file: IO[bytes], files: Iterable[tuple[str, Path]]) -> dict[str, Size]:

@@ -75,7 +75,16 @@ def test_the_same_files_make_the_same_bytes(project, tmp_path):
             "bin/run": "0o100755",
             "index.py": "0o100644",
         }
-    assert (tmp_path / "a.zip").stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_the_umask_says_who_may_read_an_archive(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        write_archive(tmp_path / "a.zip", [])
+    finally:
+        assert os.umask(before) == umask
+    assert (tmp_path / "a.zip").stat().st_mode & 0o777 == mode
 
 
 def test_an_archive_that_fails_leaves_the_last_one(project, tmp_path):
