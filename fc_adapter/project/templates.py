@@ -73,7 +73,8 @@ resources:
     component: fc3
     actions:
       pre-deploy:
-        # Puts the packages beside the code, in python/, unless they are there.
+        # Puts the packages beside the code, in python/, unless they are there. From a mirror, as in mainland China, it
+        # is fc-adapter build --index-url URL; which URL: docs/deploy.md, In mainland China (docs/zh-CN/deploy.md).
         - run: fc-adapter build
           path: ./
     props:

@@ -284,6 +284,9 @@ def test_deploying_builds(project, command):
     command("init")
     (resource,) = yaml.safe_load(project.read("s.yaml"))["resources"].values()
     assert resource["actions"] == {"pre-deploy": [{"run": "fc-adapter build", "path": "./"}]}
+    assert "From a mirror, as in mainland China, it\n        # is fc-adapter build --index-url URL" in project.read(
+        "s.yaml"
+    )
     assert {"/.fc-build", "/python/.fc-adapter.json", "/python/bin"} <= set(project.read(".fcignore").splitlines())
 
 
