@@ -32,33 +32,16 @@ class Size(NamedTuple):
 def list_files(directory: Path, *, cache_tag: str | None = None) -> Iterator[tuple[str, Path]]:
     """The files of a code directory that ``.fcignore`` does not leave out, as names in the archive and paths.
 
-    Links are followed, but not to a directory that contains them. Bytecode is left out unless it is for ``cache_tag``,
+    Bytecode is left out unless it is for ``cache_tag``,
     such as ``"cpython-310"``: who ran the code here has left it.
     """
-    from .ignore import read_ignored
+    from .ignore import archived_files  # needs pathspec, which not everybody has who reads this module
 
-    is_ignored = read_ignored(directory)
-    above = {str(directory): frozenset(directory.resolve().parents)}
-    for parent, directories, names in os.walk(directory, followlinks=True):
-        real = Path(parent).resolve()
-        ancestors = above.pop(parent) | {real}
-        place = Path(parent).relative_to(directory)
-        directories[:] = sorted(
-            name
-            for name in directories
-            if not is_ignored(f"{(place / name).as_posix()}/") and Path(parent, name).resolve() not in ancestors
-        )
-        above.update({os.path.join(parent, name): ancestors for name in directories})
-        for name in sorted(names):
-            inner, path = (place / name).as_posix(), Path(parent, name)
-            cached = _CACHED.search(inner)
-            if (
-                name != STAMP
-                and path.is_file()
-                and not is_ignored(inner)
-                and (cached is None or cached[1] == cache_tag)
-            ):
-                yield inner, path
+    for place in archived_files(directory):
+        name = place.as_posix()
+        cached = _CACHED.search(name)
+        if place.name != STAMP and (cached is None or cached[1] == cache_tag):
+            yield name, directory / place
 
 
 def copy_files(directory: Path, target: Path, *, cache_tag: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -144,12 +145,12 @@ def check_upload(project: Project) -> Iterator[Finding]:
         path = project.directory / place
         files.append(path)
         if place.parts[0] in _WASTE and place.parts[1:]:
-            wasted[place.parts[0]] = wasted.get(place.parts[0], 0) + path.lstat().st_size
+            wasted[place.parts[0]] = wasted.get(place.parts[0], 0) + path.stat().st_size
         if place.name == ".env" or place.name.startswith(".env."):
             secret.append(place.as_posix())
         if _is_own_database(project, path):
             databases.append(place)
-    size = sum(path.lstat().st_size for path in files)
+    size = sum(path.stat().st_size for path in files)
     yield Finding("note", "size", f"{len(files)} files, {size / MB:.1f} MB before they are compressed")
     if size > API_LIMIT:
         yield from _check_archive(_archive_size(files))
@@ -184,7 +185,7 @@ def check_upload(project: Project) -> Iterator[Finding]:
 
 def _is_own_database(project: Project, path: Path) -> bool:
     """Whether a file is an SQLite database that no package has brought."""
-    if path.suffix.lower() not in _DATABASES or {*path.parents} & {*project.path[1:]} or not path.is_file():
+    if path.suffix.lower() not in _DATABASES or {*path.parents} & {*project.path[1:]} or not os.access(path, os.R_OK):
         return False
     with path.open("rb") as file:
         return file.read(len(_SQLITE)) == _SQLITE

@@ -32,9 +32,22 @@ def _is_pattern(line: str) -> bool:
 
 
 def archived_files(directory: Path) -> Iterator[Path]:
-    """The files of the code directory that ``s deploy`` uploads, relative to it. Links to directories are left out."""
+    """The files of the code directory that ``.fcignore`` does not leave out, relative to it.
+
+    Links are followed, but not to a directory that contains them.
+    """
     is_ignored = read_ignored(directory)
-    for parent, directories, names in os.walk(directory):
+    above = {str(directory): frozenset(directory.resolve().parents)}
+    for parent, directories, names in os.walk(directory, followlinks=True):
+        real = Path(parent).resolve()
+        ancestors = above.pop(parent) | {real}
         place = Path(parent).relative_to(directory)
-        directories[:] = sorted(name for name in directories if not is_ignored(f"{(place / name).as_posix()}/"))
-        yield from (place / name for name in sorted(names) if not is_ignored((place / name).as_posix()))
+        directories[:] = sorted(
+            name
+            for name in directories
+            if not is_ignored(f"{(place / name).as_posix()}/") and Path(parent, name).resolve() not in ancestors
+        )
+        above.update({os.path.join(parent, name): ancestors for name in directories})
+        for name in sorted(names):
+            if Path(parent, name).is_file() and not is_ignored((place / name).as_posix()):
+                yield place / name

@@ -9,6 +9,7 @@ import pytest
 
 from fc_adapter.config import function
 from fc_adapter.project import check_packages, check_trial, trial
+from fc_adapter.project.archive import list_files
 from tests.support.shop import APP, HERE, INDEX
 
 
@@ -156,6 +157,22 @@ def test_databases_of_a_local_run_would_be_uploaded(shop, diagnose):
     assert diagnose()[0] == []
 
 
+def test_what_links_lead_to_counts_as_in_the_archive(shop, diagnose, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "big.bin").write_bytes(bytes(3_000_000))
+    (shop.project.directory / "data").symlink_to(tmp_path / "data")
+    (shop.project.directory / "more.bin").symlink_to(tmp_path / "data" / "big.bin")
+    (shop.project.directory / "gone").symlink_to("nowhere")
+    shop.remove_adapter()
+    shop.project.write({"python/fc_adapter/__init__.py": ""})
+    files = list(list_files(shop.project.directory))
+    assert said_of_size(diagnose) == f"{len(files)} files, 6.0 MB before they are compressed"
+
+
+def said_of_size(diagnose):
+    return next(each["message"] for each in diagnose()[1]["findings"] if each["check"] == "size")
+
+
 @pytest.mark.parametrize(
     ("limits", "expected"),
     [((1, 1), "error"), ((1_000_000, 1), "warning"), ((1_000_000, 4_000), None)],
@@ -164,7 +181,8 @@ def test_the_size_of_the_archive(shop, diagnose, monkeypatch, limits, expected):
     limit, api_limit = limits
     monkeypatch.setattr(check_packages, "LIMIT", limit)
     monkeypatch.setattr(check_packages, "API_LIMIT", api_limit)
-    shop.project.write({"zeros": b"\0" * 5_000})
+    shop.remove_adapter()  # which is a link to larger files
+    shop.project.write({"zeros": b"\0" * 5_000, "python/fc_adapter/__init__.py": ""})
     found = diagnose()[0]
     assert [(level, check) for level, check, _ in found] == ([(expected, "size")] if expected else [])
 
