@@ -144,6 +144,8 @@ def test_databases_in_files(shop, diagnose, source, is_found):
             "import os\ndef put(file):\n    file.save(os.path.join('/tmp', file.filename))\n    file.save(file.name)\n",
             False,
         ),
+        ("from pathlib import Path\n(Path('up').resolve() / name).write_text('')\n", True),
+        ("from pathlib import Path\n(Path('/tmp/up').resolve() / name).write_text('')\n", False),
         ("image.save('a.png')\n", True),
         ("model.save()\nform.save('mode')\nsession.save(True)\nstorage.save('a.png', content)\nsave('a.png')\n", False),
         (
