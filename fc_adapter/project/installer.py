@@ -169,7 +169,8 @@ class Uv(Installer):
         found = subprocess.run(
             again, stdin=subprocess.DEVNULL, capture_output=True, env=self._environment(self._index), close_fds=False
         )
-        return re.search(rb"\bno (?:usable )?wheels\b", found.stderr) is not None
+        text = re.sub(rb"\W+", b" ", found.stderr)  # its lines may be wrapped
+        return b" no usable wheels " in text or b" no wheels " in text
 
     def build_allowed(self, lines: list[Requirement], work: Path) -> list[Requirement]:
         """It builds them as it installs."""
