@@ -192,9 +192,9 @@ def wsgi_app(environ, start_response):
     return [body or b"%d" % os.getpid()]
 
 
-asgi = fc_adapter.wrap(asgi_app)
+asgi = fc_adapter.wrap(asgi_app, background_timeout=0.5)
 asgi_with_deadline = fc_adapter.wrap(asgi_app, deadline_margin=0.8)
-wsgi = fc_adapter.wrap(wsgi_app)
+wsgi = fc_adapter.wrap(wsgi_app, background_timeout=0.5)
 """
 
 
@@ -231,7 +231,7 @@ def assert_next_is_served(server, worker, *, by_it=True):
 
 
 @cases(
-    ("wsgi asgi", "threads", ""),
+    ("wsgi asgi", "threads", r".* \[WARNING\] the client of request \S+ has waited 0\.5 s .+\n"),
     ("wsgi asgi", "thread_that_fails", r"Exception in thread (.+\n)+ZeroDivisionError"),
     ("wsgi asgi", "block", ""),
     ("wsgi asgi", "policy", ""),

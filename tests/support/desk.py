@@ -14,7 +14,7 @@ import types
 from fc_adapter.config.function import Function
 from fc_adapter.contract.response import dump_result, platform_error
 from fc_adapter.contract.rules import LIMITS
-from fc_adapter.contract.trigger import Trigger
+from fc_adapter.contract.trigger import Trigger, read_request
 from fc_adapter.probe.client import Client
 from fc_adapter.probe.session import Session
 from fc_adapter.runner.context import build_context
@@ -66,7 +66,8 @@ class Instances:
                 self._module = self._start()
             module = self._module
             self._handling.now = True
-            self._awake.set()
+            if not self.freezes:
+                self._awake.set()
             try:
                 result = module.handler(event if self.event_is_bytes else event.decode(), self.context(request_id))
                 return Reply("result", self.dump(result), "c-1")
@@ -80,8 +81,6 @@ class Instances:
                 return Reply("error", dump_error(error), "c-1")
             finally:
                 self._handling.now = False
-                if self.freezes:
-                    self._awake.clear()
 
     def dump(self, result):
         if hasattr(result, "send") and not self.refuses_generators:
@@ -94,7 +93,7 @@ class Instances:
         return build_context(request_id=request_id, handler="index.handler", runtime=self.runtime, timeout=TIMEOUT)
 
     def pause(self, seconds):
-        """Let time pass between two requests: what runs then does so until it can be seen."""
+        """Let time pass between two requests: a thread that runs then does so until it can be seen."""
         end = time.monotonic() + (0.005 if self.freezes else 20)
         while time.monotonic() < end and self._module.state["ticks"] < 5:
             time.sleep(0.001)
@@ -147,8 +146,11 @@ class Desk:
             rules = trigger._replace(custom_domain=is_custom)
             self._gateways[name] = Gateway(instances, rules, Observer())
 
-    def session(self, **options):
+    def session(self, *, by_socket=True, **options):
+        """A Session; unless ``by_socket``, what it sends goes to the gateways as it would come off the wire."""
         client, custom = (Client(url, timeout=20) for url in self.urls)
+        if not by_socket:
+            client, custom = (_Caller(url, self._gateways[name]) for url, name in zip(self.urls, self._gateways))
         limits = {**LIMITS, "body": LARGEST}
         options = {
             "custom": custom,
@@ -161,6 +163,19 @@ class Desk:
     def close(self):
         for server in self._servers:
             server.close()
+
+
+class _Caller(Client):
+    """A Client that calls a gateway without a socket: a third of the work, where many sessions ask everything."""
+
+    def __init__(self, url, gateway):
+        super().__init__(url)
+        self._gateway = gateway
+
+    def send(self, method, target, headers, body=b""):
+        request = read_request(method, target, [*headers], body, scheme=self.scheme, client="127.0.0.1")
+        response = self._gateway.handle(request)
+        return response._replace(body=b"") if method == "HEAD" else response
 
 
 class _Address:
