@@ -6,6 +6,7 @@ import asyncio
 import functools
 import gc
 import multiprocessing
+import re
 import threading
 import time
 import weakref
@@ -288,7 +289,7 @@ def test_work_that_takes_too_long(wrapped, endless, caplog):
 def test_the_functions_timeout_bounds_the_wait(wrapped, endless, caplog):
     context = SimpleNamespace(request_id="1-late", function=SimpleNamespace(timeout=0.7))
     assert seconds_of(wrapped(threading.Thread(target=endless).start), make_event(), context) < LONG / 2
-    assert "1-late has waited 0." in caplog.text
+    assert re.search(r"1-late has waited 0(\.[0-2]\d*)? s", caplog.text)
 
 
 def test_pre_stop_is_a_last_chance():

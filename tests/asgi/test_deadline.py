@@ -110,7 +110,7 @@ def test_waiting_for_tasks_ends_before_the_functions_timeout(caplog):
         await asyncio.sleep(2)  # for which pre_stop() waits
 
     assert handle(background_app(work), context=context_with(0.6)) == OK
-    assert re.search(r"has waited 0\.[01]\d* s", caplog.text)
+    assert re.search(r"has waited 0(\.[01]\d*)? s", caplog.text)
 
 
 def test_deadline_of_a_thread_that_cannot_be_stopped():
@@ -162,7 +162,7 @@ def test_deadline_shortens_the_wait_for_tasks(caplog):
         await asyncio.sleep(1)  # for which pre_stop() waits
 
     assert handle(background_app(work), context=context_with(0.2), deadline_margin=0.15) == OK
-    assert "has waited 0.0" in caplog.text
+    assert re.search(r"has waited 0(\.0\d*)? s", caplog.text)
 
 
 def test_app_in_time_knows_nothing_of_its_deadline():

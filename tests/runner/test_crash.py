@@ -98,12 +98,12 @@ def test_crash_costs_one_request(failing, path, message):
 
 @pytest.mark.parametrize("path", ["/loop", "/sleep"])
 def test_timeout(serve, path):
-    server = serve(FAILING, "index:handler", "--timeout", "0.3")
+    server = serve(FAILING, "index:handler", "--timeout", "1")
     assert server.get().status == 200
     began = time.monotonic()
     assert server.get(path).status == 502
-    assert 0.3 <= time.monotonic() - began < PATIENCE / 2
-    server.wait_for("^Function timed out after 0.3 seconds$")
+    assert 1 <= time.monotonic() - began < PATIENCE / 2
+    server.wait_for("^Function timed out after 1 seconds$")
     assert server.get().status == 200
 
 
@@ -245,7 +245,7 @@ import glob, json, os, subprocess, sys, time
 ALONE = {"env": {}, "start_new_session": True, **dict.fromkeys(["stdin", "stdout", "stderr"], subprocess.DEVNULL)}
 SLEEP = "import time; time.sleep(60)"
 ORPHAN = "import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', sys.argv[1]], env={}, stdout=2).pid)"
-EAT = "x = bytearray(b'x' * 100_000_000); import time; time.sleep(60)"
+EAT = "x = bytearray(b'x' * 40_000_000); import time; time.sleep(60)"
 
 
 def handler(event, context):
@@ -284,7 +284,7 @@ def handler(event, context):
             subprocess.Popen([sys.executable, "-c", EAT], **ALONE)
         time.sleep(60)
     if what == "forks":
-        large = bytearray(b"x" * 100_000_000)
+        large = bytearray(b"x" * 40_000_000)
         for _ in range(4):
             if os.fork() == 0:
                 time.sleep(60)
@@ -299,7 +299,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="other systems have n
 
 @pytest.fixture
 def strays(serve):
-    return serve(STRAYS, "index:handler", "--memory", "300")
+    return serve(STRAYS, "index:handler", "--memory", "128")
 
 
 @linux
@@ -338,5 +338,5 @@ def test_chain_of_processes_ends_with_its_instance(strays, tmp_path):
 @linux
 def test_memory_of_what_a_function_has_started(strays):
     assert strays.get("/eaters").status == 502
-    strays.wait_for("run out of memory: it is configured with 300 MB")
+    strays.wait_for("run out of memory: it is configured with 128 MB")
     assert strays.get("/forks").status == 200  # what they share is counted once

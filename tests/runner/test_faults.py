@@ -148,12 +148,12 @@ def test_kill_before_the_event_is_read(stations, executor, size):
 
 
 def test_event_that_is_never_read(serve):
-    server = serve(STATIONS, "index:handler", "--no-freeze", "--timeout", "0.5")
+    server = serve(STATIONS, "index:handler", "--no-freeze", "--timeout", "1")
     worker = int(server.get().text)
     os.kill(worker, signal.SIGSTOP)
     wait_until(lambda: state(worker)[0] == "T")
     assert server.request("POST", "/", b"x" * 1_000_000).status == 502
-    server.wait_for("^Function timed out after 0.5 seconds$")
+    server.wait_for("^Function timed out after 1 seconds$")
     assert_next_is_served(server)
 
 
@@ -207,6 +207,7 @@ def test_full_disk_of_the_log(tmp_path):
 def test_gateway_without_descriptors(serve):
     server = serve(SOURCE, "index:handler")
     gateway = server.process.pid
+    server.wait_for("^the inspector shows each request on ")  # from then on it has its sockets
     kill_process(server.get().json)
     used = {int(number) for number in os.listdir(f"/proc/{gateway}/fd")}
     free = min(set(range(len(used) + 1)) - used)

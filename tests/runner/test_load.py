@@ -46,6 +46,7 @@ def descriptors(pid):
 @pytest.mark.parametrize("instances", ["1", "3"])
 def test_none_is_lost_or_mixed_up(serve, instances):
     server = serve(SOURCE, "index:handler", "--instances", instances)
+    server.wait_for("^the inspector shows each request on ")  # from then on it has its sockets
     before = descriptors(server.process.pid)
     threads, answers = run_clients(server, clients=8, requests=50)
     for thread in threads:
