@@ -109,6 +109,13 @@ def test_arrows_run_down_only(room):
     assert imported & set(ROOMS) <= ROOMS[room]
 
 
+@pytest.mark.parametrize("page", ["docs/deploy.md", "docs/zh-CN/deploy.md"])
+def test_pages_name_all_that_a_small_archive_can_leave_out(page):
+    lines = (PACKAGE.parent / page).read_text(encoding="utf-8").splitlines()
+    [row] = [line for line in lines if line.startswith("| ") and "a2wsgi" in line]
+    assert set(re.findall("`([^`]+)`", row)) == {*ROOMS, "terminal.py"}
+
+
 def test_reading_a_command_line_loads_no_command():
     loaded = loaded_by("import fc_adapter.cli")
     assert "fc_adapter.cli.parser" in loaded
