@@ -15,6 +15,7 @@ from fc_adapter.config.target import Target
 from fc_adapter.inspector.reasons import _REASONS, find_reason
 from fc_adapter.inspector.roster import Roster
 from fc_adapter.runner.instance import Instance
+from tests.support.server import PATIENCE
 
 ROOT = Path(fc_adapter.__file__).parent
 RAISERS = {"_BadRequestError", "platform_error", "_RefusedError", "aborted", "_refuse"}
@@ -110,7 +111,8 @@ def test_what_the_standard_library_refuses(echo, data):
         ("while True: pass", "timeout", {"seconds": "0.5"}),
     ],
 )
-def test_why_an_instance_ended(tmp_path, program, key, values):
+def test_why_an_instance_ended(tmp_path, monkeypatch, program, key, values):
+    monkeypatch.setattr("fc_adapter.runner.instance._EXIT_SECONDS", PATIENCE)  # it may take long where much else runs
     (tmp_path / "index.py").write_text(f"def handler(event, context):\n    {program}\n")
     function = Function(handler=Target(tmp_path, "index", "handler"), timeout=0.5 if key == "timeout" else 60)
     instance = Instance(function, log=lambda *line: None, freeze=False)
