@@ -11,7 +11,7 @@ import pytest
 import werkzeug
 
 from fc_adapter import ConfigError
-from fc_adapter.application import detect_interface, is_double_callable, load_object, names_its_interface
+from fc_adapter.application import NotFoundError, detect_interface, is_double_callable, load_object, names_its_interface
 
 
 def wsgi(environ, start_response):
@@ -306,8 +306,9 @@ def test_load_object():
     ],
 )
 def test_name_that_leads_nowhere(name, message):
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(NotFoundError, match=message) as caught:
         load_object(name)
+    assert caught.value.name == ("" if message.startswith("expected") else name)
 
 
 def test_names_that_there_are_instead(monkeypatch):

@@ -379,3 +379,13 @@ def test_every_test_that_a_document_names_exists(document):
     assert set(re.findall(r"tests/[\w/]+\.py", text)) <= {
         str(path.relative_to(ROOT)) for path in ROOT.glob("tests/**/*.py")
     }
+
+
+def test_header_names_too_long_to_be_converted_together():
+    names = [letter * 600 for letter in "ABC"]
+    event = make_event(headers=dict(zip(names, "123")))
+    headers = see_asgi(event)["headers"]
+    environ = see_wsgi(event)
+    for name, value in zip(names, "123"):
+        assert (name.lower().encode(), value.encode()) in headers
+        assert environ[f"HTTP_{name}"] == value

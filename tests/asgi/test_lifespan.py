@@ -451,3 +451,27 @@ handler({"rawPath": "/", "requestContext": {"http": {"method": "GET"}}})
     command = [sys.executable, *flags, "-W", "error", "-c", program]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (done.stdout, done.stderr, done.returncode) == ("request\nshutdown\n", "", 0)
+
+
+def test_shutdown_that_fails_at_the_end_of_the_process():
+    program = """
+import fc_adapter
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        raise ValueError("the pool was closed twice")
+    await send({"type": "http.response.start", "status": 204})
+    await send({"type": "http.response.body"})
+
+handler = fc_adapter.wrap(app)
+handler({"rawPath": "/", "requestContext": {"http": {"method": "GET"}}})
+"""
+    command = [sys.executable, "-W", "error", "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    first, *others = done.stderr.splitlines()
+    assert "the pool was closed twice" in first
+    assert any("in app" in line for line in others)  # its traceback
+    assert (done.stdout, done.returncode) == ("", 0)

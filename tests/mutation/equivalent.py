@@ -25,6 +25,12 @@ EQUIVALENT = {
         "raise_errors: bool = False,",
         "raise_errors: bool = True,",
     ): "wrap() gives it",
+    (
+        "contract/request.py",
+        "parse_loaded",
+        "request.split = split",
+        "pass",
+    ): "header names are converted one by one, which gives the same",
 }
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]

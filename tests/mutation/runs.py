@@ -1,12 +1,19 @@
-"""Running the fast tests on a mutant, in a copy of the tree, in a process that need not import pytest anew.
+"""Running the fast tests on a mutant, in a copy of the tree.
 
-Needs ``os.fork``. Each mutant gets the tests that run the changed lines, then those that run the rest of the function,
-or processes of their own. It counts as killed when a test fails, or when they take several times as long as without it:
-which mutants are killed by that is shown, since a machine that is busy with other things kills so, too.
+Needs ``os.fork``. A process collects the tests once. For each mutant it forks a child, which gives the functions their
+changed code and runs the tests that run the changed lines, then those that may do so in a process of their own. What
+changes a constant or a default, which takes another import, is tested by a pytest of its own.
+
+A mutant counts as killed when a test fails, or when they take several times as long as without it: which ones are
+killed by that is shown, since a machine that is busy with other things kills so, too.
 """
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import inspect
+import math
 import os
 import pickle
 import re
@@ -15,8 +22,10 @@ import signal
 import sys
 import time
 import traceback
+import types
 import warnings
 from collections import defaultdict
+from multiprocessing import Pipe
 from pathlib import Path
 
 from tests.mutation.mutants import deployed_modules
@@ -78,39 +87,49 @@ def preload():
 
 
 class Process:
-    """The fast tests in a process of their own, forked from this one.
+    """Something that is done in a process of its own, forked from this one, for ``limit`` seconds at most.
 
-    - ``tree``: where the package and its tests are copied to.
-    - ``files``: test files; ``tests``: the ids of those tests in them that are run, in this order (default: all).
-    - ``report``: a file for the outcome of the tests without a mutant, and for the lines that each of them runs.
-    - ``is_late`` (bool): whether it was ended because it took longer than ``limit`` seconds.
+    ``function`` is called there with ``arguments`` and returns the exit status. ``is_late`` is whether it was ended
+    because it took longer.
     """
 
-    def __init__(self, tree, files, *, limit, tests=(), report=None):
+    def __init__(self, function, *arguments, limit):
         self.end = time.monotonic() + limit
         self.is_late = False
         sys.stdout.flush()
         self._pid = os.fork()
         if not self._pid:  # pragma: no cover - ends without writing what was covered
             try:
-                os._exit(_run_tests(tree, files, tests, report))
+                os._exit(function(*arguments))
             except BaseException:
                 traceback.print_exc()
                 sys.stderr.flush()
                 os._exit(4)
 
     def poll(self):
-        """None while it runs, then whether all tests have passed. Ends it when its time is over."""
+        """None while it runs, then its exit status, 1 if it is late. Ends it when its time is over."""
         pid, status = os.waitpid(self._pid, os.WNOHANG)
         if pid:
             self._kill_group()  # processes that tests have started
-            return status == 0
+            return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 1
         if time.monotonic() < self.end:
             return None
         self.is_late = True
+        self.kill()
+        return 1
+
+    def kill(self):
+        """End it, and what it has started."""
         self._kill_group()
         os.waitpid(self._pid, 0)
-        return False
+
+    def wait(self):
+        """Its exit status, once it has ended."""
+        while True:
+            status = self.poll()
+            if status is not None:
+                return status
+            time.sleep(0.005)
 
     def _kill_group(self):
         try:
@@ -119,7 +138,8 @@ class Process:
             pass
 
 
-def _run_tests(tree, files, tests, report):  # pragma: no cover - see above
+def _run_tests(tree, files, plugin):  # pragma: no cover - see above
+    """Run pytest in this process, in a tree, with one of the plugins below. Returns the exit status of the tests."""
     os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # shells have background jobs ignore it
     log = os.open(tree / "output", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -127,25 +147,23 @@ def _run_tests(tree, files, tests, report):  # pragma: no cover - see above
     for descriptor, target in ((null, 0), (log, 1), (log, 2)):
         os.dup2(descriptor, target)
     os.chdir(tree)
-    temporary = tree / "tmp"
-    shutil.rmtree(temporary, ignore_errors=True)
+    temporary = tree / f"tmp{os.getpid()}"
     temporary.mkdir()
     os.environ.update(TMPDIR=str(temporary), PYTHONPATH=str(tree), PYTHONPYCACHEPREFIX="")
     import tempfile
 
     tempfile.tempdir = None
-    if not report:  # a mutant's bytecode must not be found by the next one
+    if not plugin.writes_bytecode:  # a mutant's must not be found by the next one
         os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
-    sys.dont_write_bytecode = not report
+    sys.dont_write_bytecode = not plugin.writes_bytecode
     sys.path[:] = [str(tree), *(path for path in sys.path if path and Path(path) != Path.cwd())]
     for name in list(sys.modules):
         if name.partition(".")[0] in ("tests", "fc_adapter"):
             del sys.modules[name]
     import pytest
 
-    plugin = _Recorder(report, tree) if report else _Order(tests)
     options = ["-q", "-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:fc_adapter"]
-    options += ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning", *([] if report else ["-x"])]
+    options += ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning", *plugin.options]
     try:
         pytest.main([*options, *files], plugins=[plugin])
     except Exception:  # what is found to be unclosed at the very end belongs to no test
@@ -157,6 +175,8 @@ class _Status:  # pragma: no cover - see above
     """``status`` (int) is the exit status of the tests: 0 when all have passed, 5 when there were none."""
 
     status = 4
+    writes_bytecode = False
+    options = ("-x",)
 
     def pytest_sessionfinish(self, exitstatus):
         self.status = int(exitstatus)
@@ -173,8 +193,87 @@ class _Order(_Status):  # pragma: no cover - see above
         items.sort(key=lambda item: self._ranks[item.nodeid])
 
 
+class _Nursery(_Status):  # pragma: no cover - see above
+    """Collects the tests once; for each request that comes, runs some of them in a child that is changed first.
+
+    A request is (the mutant's module, its source, the ids of the tests, seconds); the reply is (exit status, whether it
+    took longer).
+    """
+
+    def __init__(self, connection):
+        self._connection = connection
+
+    def pytest_runtestloop(self, session):
+        items = {item.nodeid: item for item in session.items}
+        self._connection.send("ready")
+        with contextlib.suppress(EOFError):
+            while True:
+                module, source, tests, limit = self._connection.recv()
+                child = Process(_run_items, session, [items[test] for test in tests], module, source, limit=limit)
+                self._connection.send((child.wait(), child.is_late))
+        return True
+
+
+def _run_items(session, items, module, source):  # pragma: no cover - see above
+    os.setsid()
+    change_functions(module, source)
+    for item, following in zip(items, [*items[1:], None]):
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if session.testsfailed:
+            return 1
+    return 0
+
+
+def find_changes(before, after):
+    """The code of each function that differs between two sources of a module: (before, after).
+
+    None when anything else differs, such as the value of a constant or of a default, which takes another import.
+    """
+    changes = []
+
+    def compare(old, new):
+        """Whether two bodies of modules or classes are the same but for the functions in them."""
+        if (old.co_code, old.co_names) != (new.co_code, new.co_names) or len(old.co_consts) != len(new.co_consts):
+            return False
+        for one, other in zip(old.co_consts, new.co_consts):
+            if not isinstance(one, types.CodeType):
+                if repr(one) != repr(other):
+                    return False
+            elif one.co_flags & inspect.CO_OPTIMIZED:  # a function
+                if one != other:
+                    changes.append((one, other))
+            elif not compare(one, other):
+                return False
+        return True
+
+    return changes if compare(compile(before, "", "exec"), compile(after, "", "exec")) and changes else None
+
+
+def change_functions(module, source):  # pragma: no cover - in a child that ends without writing what was covered
+    """Give the functions of an imported module the changed code. One that is not imported yet will be."""
+    name = f"fc_adapter.{module[:-3].replace('/', '.')}".replace(".__init__", "")
+    if name not in sys.modules:
+        return
+    path = Path(sys.modules[name].__file__)
+    functions = [each for each in gc.get_objects() if type(each) is types.FunctionType and each.__module__ == name]
+    for old, new in find_changes(path.with_suffix(".original").read_text(encoding="utf-8"), source):
+        new = _with_file(new, str(path))
+        for function in functions:
+            code = function.__code__
+            if (code.co_name, code.co_firstlineno) == (old.co_name, old.co_firstlineno):
+                function.__code__ = new
+
+
+def _with_file(code, path):  # pragma: no cover - see above
+    inner = tuple(_with_file(each, path) if isinstance(each, types.CodeType) else each for each in code.co_consts)
+    return code.replace(co_filename=path, co_consts=inner)
+
+
 class _Recorder(_Status):  # pragma: no cover - see above
     """Records which lines of the package each test runs, and how long it takes."""
+
+    writes_bytecode = True
+    options = ()
 
     def __init__(self, report, tree):
         import coverage
@@ -232,19 +331,19 @@ class Trees:
         copy_tree(root, first)
         report = directory / "report"
         began = time.monotonic()
-        process = Process(first, self.files, limit=limit, report=report)
-        while process.poll() is None:
-            time.sleep(0.05)
+        Process(_run_tests, first, self.files, _Recorder(report, first), limit=limit).wait()
         self.seconds = time.monotonic() - began
         if not report.exists():
             raise RuntimeError(f"the tests do not run:\n{(first / 'output').read_text()[-4000:]}")
         self._durations, self._imports, self._lines, self.failed = pickle.loads(report.read_bytes())
         # They run what they test in a process of its own, if they run it at all.
         self._elsewhere = set(self._durations).difference(*self._lines.values())
-        self.free = [first]
-        for number in range(1, count):
-            shutil.copytree(first, directory / str(number), symlinks=True)
-            self.free.append(directory / str(number))
+        trees = [first, *(directory / str(number) for number in range(1, count))]
+        for tree in trees[1:]:
+            shutil.copytree(first, tree, symlinks=True)
+        self.free = list(map(Tree, trees, [self.files] * count))
+        for tree in self.free:
+            tree.wait()
 
     def tests_of(self, mutant):
         """The ids of the tests that can notice a mutant, the likely and quick ones first."""
@@ -252,7 +351,8 @@ class Trees:
         if not scope:  # what runs when the package is imported belongs to no test, so any may be about it
             near = re.compile(f"tests/(test_)?{mutant.module.partition('/')[0].partition('.')[0]}[./]")
             lines, scope = set(filter(near.match, self._durations)), set(self._durations)
-        others = scope | self._elsewhere
+        # What is made once belongs to the test that happened to come first.
+        others = self._elsewhere | (scope if len(lines) < FIRST else set())
         return sorted(lines, key=self._seconds) + sorted(others - lines, key=self._seconds)
 
     def _tests_of(self, mutant, lines):
@@ -261,22 +361,72 @@ class Trees:
     def _seconds(self, test):
         return self._durations[test] + self._imports[_file_of(test)], test
 
-    def start(self, tree, tests):
-        """Run some of the tests in a tree."""
-        files = sorted(set(map(_file_of, tests)))
-        seconds = sum(map(self._imports.get, files)) + sum(map(self._durations.get, tests))
-        return Process(tree, files, limit=30 + 6 * seconds, tests=tests)
+    def seconds_of(self, tests):
+        """How long tests may take on a mutant."""
+        return 30 + 6 * (sum(map(self._imports.get, set(map(_file_of, tests)))) + sum(map(self._durations.get, tests)))
 
-    def put(self, mutant, tree):
-        path = tree / "fc_adapter" / mutant.module
+
+class Tree:
+    """One copy of the project, and the process that has collected its tests before any mutant was there."""
+
+    def __init__(self, path, files):
+        self.path = path
+        self._connection, connection = Pipe()
+        self._nursery = Process(self._nurse, files, connection, limit=math.inf)
+        connection.close()
+        self._child = None
+        self._is_in_nursery = False
+
+    def _nurse(self, files, connection):  # pragma: no cover - in a process of its own
+        self._connection.close()
+        return _run_tests(self.path, files, _Nursery(connection))
+
+    def wait(self):
+        """Wait until the tests are collected: what they import then must be no mutant."""
+        self._receive()
+
+    def close(self):
+        self._connection.close()
+        self._nursery.kill()
+
+    def put(self, mutant):
+        """Have this mutant in the tree."""
+        path = self.path / "fc_adapter" / mutant.module
+        self._is_in_nursery = find_changes(path.read_text(encoding="utf-8"), mutant.source) is not None
         for compiled in (path.parent / "__pycache__").glob(f"{path.stem}.*"):
             compiled.unlink()
         path.rename(path.with_suffix(".original"))
         path.write_text(mutant.source, encoding="utf-8")
 
-    def restore(self, mutant, tree):
-        path = tree / "fc_adapter" / mutant.module
+    def restore(self, mutant):
+        path = self.path / "fc_adapter" / mutant.module
         path.with_suffix(".original").replace(path)
+
+    def start(self, mutant, tests, limit):
+        """Run some of the tests."""
+        if self._is_in_nursery:
+            self._connection.send((mutant.module, mutant.source, tests, limit))
+        else:
+            files = sorted(set(map(_file_of, tests)))
+            self._child = Process(_run_tests, self.path, files, _Order(tests), limit=limit)
+
+    def poll(self):
+        """None while the tests run, then whether they have passed, and whether they took too long."""
+        if self._is_in_nursery:
+            if not self._connection.poll():
+                return None
+            status, is_late = self._receive()
+        else:
+            status, is_late = self._child.poll(), self._child.is_late
+            if status is None:
+                return None
+        return status == 0, is_late
+
+    def _receive(self):
+        try:
+            return self._connection.recv()
+        except (EOFError, ConnectionError):
+            raise RuntimeError(f"the tests do not run:\n{(self.path / 'output').read_text()[-4000:]}") from None
 
 
 def _file_of(test):
@@ -293,19 +443,24 @@ def run_mutants(trees, mutants, on_result):
     while waiting or running:
         while waiting and trees.free:
             mutant, tree = waiting.pop(), trees.free.pop()
-            trees.put(mutant, tree)
             tests = trees.tests_of(mutant)
-            running.append((mutant, tree, tests[FIRST:], trees.start(tree, tests[:FIRST])))
+            tree.put(mutant)
+            tree.start(mutant, tests[:FIRST], trees.seconds_of(tests[:FIRST]))
+            running.append((mutant, tree, tests[FIRST:]))
         time.sleep(0.02)
         for each in list(running):
-            mutant, tree, tests, process = each
-            passed = process.poll()
-            if passed is None:
+            mutant, tree, tests = each
+            outcome = tree.poll()
+            if outcome is None:
                 continue
             running.remove(each)
+            passed, is_late = outcome
             if passed and tests:
-                running.append((mutant, tree, [], trees.start(tree, tests)))
+                tree.start(mutant, tests, trees.seconds_of(tests))
+                running.append((mutant, tree, []))
                 continue
-            trees.restore(mutant, tree)
+            tree.restore(mutant)
             trees.free.append(tree)
-            on_result(mutant, not passed, process.is_late)
+            on_result(mutant, not passed, is_late)
+    for tree in trees.free:
+        tree.close()

@@ -12,7 +12,7 @@ import pytest
 from tests.mutation.__main__ import ROOT, choose, parse_options
 from tests.mutation.equivalent import EQUIVALENT
 from tests.mutation.mutants import deployed_modules, mutate_source
-from tests.mutation.runs import ALSO_FAST, SLOW_TESTS, fast_test_files
+from tests.mutation.runs import ALSO_FAST, SLOW_TESTS, fast_test_files, find_changes
 
 
 def changed_lines(source):
@@ -114,6 +114,17 @@ def test_the_deployed_modules():
     modules = deployed_modules(ROOT / "fc_adapter")
     assert {"handler.py", "asgi/loop.py", "contract/rules.py"} < set(modules)
     assert not [name for name in modules if name.startswith(("runner", "project", "testing", "__main__"))]
+
+
+def test_functions_that_differ():
+    source = "A = 1\n\nclass B:\n    def f(self, x=2):\n        return 3\n\ndef g():\n    return 4\n"
+    for number, name in (("3", "f"), ("4", "g")):
+        ((old, new),) = find_changes(source, source.replace(number, "5"))
+        assert (old.co_name, new.co_name) == (name, name)
+        assert int(number) in old.co_consts
+        assert 5 in new.co_consts
+    for number in ("1", "2"):  # they are there once the module is imported
+        assert find_changes(source, source.replace(number, "5")) is None
 
 
 def test_the_fast_tests():
