@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,11 +16,13 @@ import zipfile
 
 import pytest
 
+from fc_adapter.cli import run
 from fc_adapter.config import runtimes
 from fc_adapter.config.runtimes import Runtime
 from fc_adapter.project import build, installer
 from fc_adapter.project.build import is_outdated, read_stamp
 from tests.conftest import dump, make_event
+from tests.project.conftest import Project
 from tests.support.bundle import run_code
 from tests.support.shop import APP, HERE, INDEX, PROPS
 from tests.support.wheels import make_adapter_wheel, make_source, make_wheel
@@ -32,11 +35,12 @@ TAG = f"cpython-{NUMBER.replace('.', '')}"
 
 
 class Index:
-    """A directory of wheels, which is all that the tools can reach."""
+    """Two directories of wheels, all that the tools can reach: one that all tests read, and the test's own."""
 
-    def __init__(self, project, directory):
+    def __init__(self, project, directory, shared):
         self.project = project
         self.directory = directory
+        self.shared = shared
         self.requirements = []
 
     def add(self, name, version="1.0", *, is_required=True, **options):
@@ -48,30 +52,73 @@ class Index:
     def require(self, *lines):
         """Write the project's requirements.txt, with some more lines."""
         self.requirements += lines
-        options = ["--no-index", f"--find-links {self.directory}", "fc-adapter"]
-        self.project.write({"requirements.txt": "\n".join([*options, *self.requirements]) + "\n"})
+        links = [f"--find-links {each}" for each in (self.shared, self.directory) if each.is_dir()]
+        self.project.write(
+            {"requirements.txt": "\n".join(["--no-index", *links, "fc-adapter", *self.requirements]) + "\n"}
+        )
+
+    def gather(self):
+        """Have all wheels in the test's own directory, and no requirements.txt but the environment that names it."""
+        shutil.copytree(self.shared, self.directory)
+        (self.project.directory / "requirements.txt").unlink()
+        return {
+            f"{tool}_{name}": value
+            for tool in ("UV", "PIP")
+            for name, value in (("NO_INDEX", "1"), ("FIND_LINKS", str(self.directory)))
+        }
 
 
-@pytest.fixture
-def index(project, tmp_path, monkeypatch):
-    """A project for a runtime of this interpreter's version, and an index with this package and ``tool`` in it."""
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """A directory with wheels of this package and of ``tool``, and with the cache of uv."""
+    directory = tmp_path_factory.mktemp("shared")
+    make_adapter_wheel(directory / "wheels")
+    make_wheel(directory / "wheels", "tool")
+    return directory
+
+
+def prepare(project, index, monkeypatch):
+    """Write a project for a runtime of this interpreter's version, and have the tools know nothing but the index."""
     monkeypatch.setitem(runtimes.RUNTIMES, HERE, Runtime(sys.version_info[:2], (2, 28), "x86_64-manylinux_2_28"))
     monkeypatch.setattr("fc_adapter.project.requirements.adapter_requirement", lambda: "fc-adapter")
     for name in [name for name in os.environ if name.startswith(("PIP_", "UV_"))]:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("UV_CACHE_DIR", str(index.shared.parent / "cache"))
     monkeypatch.setenv("UV_OFFLINE", "1")
     monkeypatch.setenv("UV_PYTHON_DOWNLOADS", "never")
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_DISABLE_PIP_VERSION_CHECK", "1")
     monkeypatch.setenv("SECRET_KEY", "x")
     monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # pip would be measured, too, and take minutes
-    index = Index(project, tmp_path / "wheels")
-    make_adapter_wheel(index.directory)
-    index.add("tool")
+    index.require("tool")
     project.write({"index.py": INDEX + "import tool\n", "app.py": APP})
     configure(project)
+
+
+@pytest.fixture
+def index(project, tmp_path, monkeypatch, shared):
+    """A project, and an index with this package and ``tool`` in it."""
+    index = Index(project, tmp_path / "wheels", shared / "wheels")
+    prepare(project, index, monkeypatch)
     return index
+
+
+@pytest.fixture(scope="module")
+def first_build(tmp_path_factory, shared):
+    """A directory with such a project, after its build."""
+    directory = tmp_path_factory.mktemp("built")
+    project = Project(directory)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        prepare(project, Index(project, directory / "no wheels", shared / "wheels"), monkeypatch)
+        monkeypatch.chdir(directory)
+        assert run(["build", "--no-import"]) == 0
+    return directory
+
+
+@pytest.fixture
+def built(project, index, first_build):
+    """Have the test's project built already."""
+    shutil.copytree(first_build, project.directory, dirs_exist_ok=True)
 
 
 @pytest.fixture(params=["uv", "pip"])
@@ -145,8 +192,7 @@ def test_it_ends_with_what_makes_a_cold_start(project, index, command):
     assert any(re.fullmatch(r"  fc_adapter +\d+ ms +\d+ modules", line) for line in imported)
 
 
-def test_a_second_build_does_nothing(project, index, command, monkeypatch):
-    command("build")
+def test_a_second_build_does_nothing(project, built, command, monkeypatch):
     times = {name: (project.directory / name).stat().st_mtime_ns for name in project.files()}
     monkeypatch.setattr(build, "find_installer", None)
     status, out, _ = command("build")
@@ -155,8 +201,7 @@ def test_a_second_build_does_nothing(project, index, command, monkeypatch):
     assert {name: (project.directory / name).stat().st_mtime_ns for name in project.files()} == times
 
 
-def test_a_changed_file_of_the_code_is_compiled_alone(project, index, command):
-    command("build")
+def test_a_changed_file_of_the_code_is_compiled_alone(project, built, command):
     project.write({"app.py": f"{APP}\nnew = 1\n", "broken.py": "x = (\n"})
     _, out, _ = command("build")
     assert out.startswith("up to date  python/")
@@ -174,24 +219,21 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_change_is_built(project, index, command, change):
-    command("build", "--no-import")
+def test_a_change_is_built(project, index, built, command, change):
     options = change(project, index)
     _, out, _ = command("build", "--no-import", *(options if isinstance(options, list) else []))
     assert "built       python/" in out
     assert ask(project.directory) == 200
 
 
-def test_packages_that_are_gone_from_the_requirements_are_gone(project, index, command):
-    command("build", "--no-import")
+def test_packages_that_are_gone_from_the_requirements_are_gone(project, index, built, command):
     index.requirements.clear()
     index.require()
     command("build", "--no-import")
     assert "python/tool.py" not in project.files()
 
 
-def test_what_fails_leaves_the_last_build(project, index, command):
-    command("build", "--no-import")
+def test_what_fails_leaves_the_last_build(project, index, built, command):
     index.require("nowhere")
     files = project.files()
     status, _, err = command("build")
@@ -202,8 +244,7 @@ def test_what_fails_leaves_the_last_build(project, index, command):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_what_is_interrupted_leaves_the_last_build(project, index, command, number):
-    command("build", "--no-import")
+def test_what_is_interrupted_leaves_the_last_build(project, index, built, command, number):
     index.add("other")
     program = (
         "from fc_adapter.config.runtimes import RUNTIMES, Runtime\n"
@@ -275,6 +316,7 @@ def test_a_source_archive_is_built_by_name_only(project, index, command, each_to
     (tmp_path / "odd-2.0" / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: odd\nVersion: 2.0\n")
     source = (tmp_path / "odd-2.0" / "backend.py").read_text().replace('"odd", files', '"odd", "2.0", files')
     (tmp_path / "odd-2.0" / "backend.py").write_text(source)
+    index.directory.mkdir()
     with tarfile.open(index.directory / "odd-2.0.tar.gz", "w:gz") as archive:
         archive.add(tmp_path / "odd-2.0", "odd-2.0")
     index.require("odd>=1")
@@ -362,7 +404,10 @@ def test_bytecode_can_be_left_out(project, index, command):
 
 def test_files_of_packages_that_this_python_cannot_read(project, index, command):
     index.add("old", files={"old.py": "print 'hello'\n"})
-    assert f"note: 1 files of packages are not for Python {NUMBER}, and have no bytecode\n" in command("build")[1]
+    assert (
+        f"note: 1 files of packages are not for Python {NUMBER}, and have no bytecode\n"
+        in command("build", "--no-import")[1]
+    )
 
 
 def test_the_archive_is_what_is_deployed_and_the_same_each_time(project, index, command, tmp_path, monkeypatch):
@@ -448,7 +493,8 @@ def test_a_template_elsewhere(project, index, command, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     _, out, _ = command("build", "--template", "shop/s.yaml", "--no-import")
     assert "built       shop/python/: " in out
-    monkeypatch.chdir("wheels")
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir("other")
     assert f"up to date  {tmp_path}/shop/python/: " in command("build", "--template", "../shop/s.yaml")[1]
 
 
@@ -484,21 +530,17 @@ DECLARED = '[project]\nname = "shop"\nversion = "1"\nrequires-python = ">=3.9"\n
 
 
 def test_a_project_table(project, index, command, each_tool, monkeypatch):
-    (project.directory / "requirements.txt").unlink()
+    for name, value in index.gather().items():
+        monkeypatch.setenv(name, value)
     project.write({"pyproject.toml": DECLARED})
-    monkeypatch.setenv("UV_NO_INDEX", "1")
-    monkeypatch.setenv("UV_FIND_LINKS", str(index.directory))
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(index.directory))
     assert command("build", "--no-import")[0] == 0
     assert "python/tool.py" in project.files()
 
 
 def lock(project, index, monkeypatch):
-    (project.directory / "requirements.txt").unlink()
+    for name, value in index.gather().items():
+        monkeypatch.setenv(name, value)
     project.write({"pyproject.toml": DECLARED})
-    monkeypatch.setenv("UV_NO_INDEX", "1")
-    monkeypatch.setenv("UV_FIND_LINKS", str(index.directory))
     subprocess.run([sys.executable, "-m", "uv", "lock", "-q", "--python", sys.executable], check=True)
 
 
@@ -595,13 +637,12 @@ def test_what_reads_the_project_is_missing(project, index, command, monkeypatch)
 # ---- what others make of it ------------------------------------------------------------------------------------------
 
 
-def test_doctor_says_when_it_is_time_to_build(project, index, command):
+def test_doctor_says_when_it_is_time_to_build(project, index, built, command):
     def warnings(*arguments):
         report = json.loads(command("doctor", "--json", "--no-import", *arguments)[1])
         return [each["message"] for each in report["findings"] if each["check"] == "build"]
 
     target = project.directory / "python"
-    command("build", "--no-import")
     assert warnings() == []
     assert warnings("--runtime", OTHER) == [f"{target} was built for {HERE}, and the function runs on {OTHER}"]
     index.require("other")
@@ -611,20 +652,17 @@ def test_doctor_says_when_it_is_time_to_build(project, index, command):
 OTHER = "python3.9" if HERE != "python3.9" else "python3.10"
 
 
-def test_doctor_finds_no_fault_with_a_build(project, index, command):
-    command("build", "--no-import")
+def test_doctor_finds_no_fault_with_a_build(project, index, built, command):
     status, out, _ = command("doctor", "--strict")
     assert (status, f"note: import: Python {NUMBER} imports index from the code alone" in out) == (0, True), out
 
 
-def test_serve_uses_what_was_built(project, index, command, monkeypatch):
+def test_serve_uses_what_was_built(project, built, command):
     source = "def app(environ, start_response):\n    import tool\n    start_response('200 OK', [])\n"
     project.write({"app.py": f"{source}    return [tool.__file__.encode()]\n", "index.py": INDEX})
-    command("build", "--no-import")
     assert command("serve", "--check", "/")[1].rstrip().endswith(f"{project.directory}/python/tool.py")
 
 
-def test_git_does_not_see_what_was_built(project, index, command):
-    command("build", "--no-import")
+def test_git_does_not_see_what_was_built(project, index, built, command):
     assert project.read("python/.gitignore") == "*\n"
     assert command("build", "--no-import")[1].startswith("up to date")

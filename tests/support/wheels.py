@@ -7,8 +7,6 @@ import hashlib
 import zipfile
 from pathlib import Path
 
-import fc_adapter
-
 # A build backend that needs nothing, in a source tree of its own.
 BACKEND = """
 import os
@@ -54,10 +52,13 @@ def _hash(text):
 
 
 def make_adapter_wheel(directory):
-    """Write the adapter as a wheel that requires nothing, which is enough for WSGI apps."""
+    """Write the part of the adapter that serves WSGI apps as a wheel that requires nothing."""
+    import fc_adapter
+    from tests.mutation.mutants import deployed_modules
+
     root = Path(fc_adapter.__file__).parent
-    deployed = [path for path in root.rglob("*.py") if path.relative_to(root).parts[0] not in ("inspector", "runner")]
-    files = {f"fc_adapter/{path.relative_to(root).as_posix()}": path.read_text(encoding="utf-8") for path in deployed}
+    names = [name for name in deployed_modules(root) if not name.startswith(("asgi/", "lists/"))]
+    files = {f"fc_adapter/{name}": (root / name).read_text(encoding="utf-8") for name in names}
     return make_wheel(directory, "fc-adapter", "0.1.0", files=files)
 
 
@@ -66,9 +67,7 @@ def make_source(directory, name):
     (directory / name).mkdir(parents=True)
     (directory / name / "__init__.py").write_text("VERSION = 'of the clone'\n")
     (directory / "backend.py").write_text(BACKEND.replace("NAME", name))
-    (directory / "tests_wheels.py").write_text(
-        Path(__file__).read_text(encoding="utf-8").replace("\nimport fc_adapter\n", "\n")
-    )
+    (directory / "tests_wheels.py").write_bytes(Path(__file__).read_bytes())
     (directory / "pyproject.toml").write_text(
         '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n\n'
         f'[project]\nname = "{name}"\nversion = "1.0"\n'
