@@ -11,22 +11,17 @@ import pytest
 pytest_plugins = ["pytester"]
 
 ENTRY = """
-import os, flask, fc_adapter
-
-app = flask.Flask(__name__)
+import os, fc_adapter
 
 
-@app.get("/")
-def index():
-    response = flask.make_response(f"{os.getpid()} {flask.request.cookies.get('seen', 'new')} {LOG}")
-    response.set_cookie("seen", "1")
-    return response
-
-
-@app.get("/fails")
-def fails():
-    print("a line of the function's")
-    flask.abort(500)
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/fails":
+        print("a line of the function's")
+        start_response("500 Internal Server Error", [])
+        return []
+    seen = environ.get("HTTP_COOKIE", "seen=new").partition("=")[2]
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Set-Cookie", "seen=1; Path=/")])
+    return [f"{os.getpid()} {seen} {LOG}".encode()]
 
 
 LOG = []
@@ -79,14 +74,15 @@ def test_that_fails(fc_server):
 
 
 @pytest.fixture
-def run(pytester):
-    """Run pytest in a directory with an ``index.py``; the plugin is loaded whether or not it is installed."""
+def run(pytester, monkeypatch):
+    """Run pytest in a directory with an ``index.py``, with this plugin alone, whether or not it is installed."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # others take longer to import than the tests to run
     pytester.makepyfile(index=ENTRY)
 
     def run(*arguments, **files):
         pytester.makepyfile(**files)
-        options = ["-p", "no:fc_adapter", "-p", "fc_adapter.testing.pytest_plugin", "-p", "no:randomly"]
-        return pytester.runpytest_subprocess(*options, "-p", "no:cacheprovider", "-W", "error", *arguments)
+        options = ["-p", "fc_adapter.testing.pytest_plugin", "-p", "no:cacheprovider", "-W", "error"]
+        return pytester.runpytest_subprocess(*options, *arguments)
 
     return run
 
