@@ -28,6 +28,16 @@ from tests.test_examples import EXAMPLES
 HERE = "python{}.{}".format(*sys.version_info)
 
 
+# Those of Django that the example and its errors are shown in. All of them are thousands of files to copy and to remove.
+LANGUAGES = {"en", "zh_Hans"}
+
+
+def locales(file):
+    """The language that a file of a package is for, if it is for one: of ``conf/locale/de/formats.py``, ``["de"]``."""
+    before, _, after = file.as_posix().partition("/locale/")
+    return after.split("/")[:-1][:1]
+
+
 def install(requirements, target):
     """Copy the installed distributions that a requirements file asks for into ``target``, with all that they need."""
     pending = [Requirement(line) for line in requirements.read_text(encoding="utf-8").splitlines()]
@@ -39,7 +49,7 @@ def install(requirements, target):
         done.add(requirement.name.lower())
         package = distribution(requirement.name)
         for file in package.files:
-            if ".." not in file.parts and file.suffix not in (".pth", ".pyc"):
+            if ".." not in file.parts and file.suffix not in (".pth", ".pyc") and LANGUAGES.issuperset(locales(file)):
                 place = target / file
                 place.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file.locate(), place)
