@@ -28,14 +28,13 @@ from tests.test_examples import EXAMPLES
 HERE = "python{}.{}".format(*sys.version_info)
 
 
-# Those of Django that the example and its errors are shown in. All of them are thousands of files to copy and to remove.
+# Those of Django that the example and its errors are shown in. To copy and remove all of them is most of the work.
 LANGUAGES = {"en", "zh_Hans"}
 
 
 def locales(file):
     """The language that a file of a package is for, if it is for one: of ``conf/locale/de/formats.py``, ``["de"]``."""
-    before, _, after = file.as_posix().partition("/locale/")
-    return after.split("/")[:-1][:1]
+    return file.as_posix().partition("/locale/")[2].split("/")[:-1][:1]
 
 
 def install(requirements, target):

@@ -31,8 +31,12 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 HOST = "flask-abcdefghij.cn-hangzhou.fcapp.run"
 FORM = "application/x-www-form-urlencoded"
 
-# Sites with a session: the example, and the module that its handler is in.
-SITES = [("flask_app", "index"), ("django_app", "index"), ("django_app", "index_asgi")]
+# Sites with a session: the example, the module that its handler is in, and the fixture with an instance for all tests.
+SITES = [
+    ("flask_app", "index", "flask_instance"),
+    ("django_app", "index", "django_wsgi_instance"),
+    ("django_app", "index_asgi", "django_asgi_instance"),
+]
 
 # What each example's s.yaml has the platform call besides the handler.
 HOOKS = {
@@ -106,11 +110,24 @@ def fastapi_instance():
         yield invoke
 
 
-@pytest.fixture(scope="module", params=["index", "index_asgi"])
-def django_instance(request):
-    """One instance of the Django example for all tests, through WSGI and through ASGI."""
-    with start_instance("django_app", request.param) as invoke:
+@pytest.fixture(scope="module")
+def django_wsgi_instance():
+    """One instance of the Django example for all tests, through WSGI."""
+    with start_instance("django_app") as invoke:
         yield invoke
+
+
+@pytest.fixture(scope="module")
+def django_asgi_instance():
+    """One instance of the Django example for all tests, through ASGI."""
+    with start_instance("django_app", "index_asgi") as invoke:
+        yield invoke
+
+
+@pytest.fixture(params=["wsgi", "asgi"])
+def django_instance(request):
+    """Each of the two."""
+    return request.getfixturevalue(f"django_{request.param}_instance")
 
 
 class Browser:
@@ -190,22 +207,21 @@ def visits(response):
 # ---- all examples ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("example", "entry"), SITES)
-def test_sessions_move_between_instances_that_share_a_key(example, entry):
+@pytest.mark.parametrize(("example", "entry", "instance"), SITES)
+def test_sessions_move_between_instances_that_share_a_key_and_begin_anew_where_it_is_another(
+    example, entry, instance, request
+):
     key = {"SECRET_KEY": "one"}
     with start_instance(example, entry, **key) as first, start_instance(example, entry, **key) as second:
         browser = Browser(first)
         assert visits(browser.get("/")) == 1
         browser.invoke = second
         assert visits(browser.get("/")) == 2
-
-
-@pytest.mark.parametrize(("example", "entry"), SITES)
-def test_sessions_begin_anew_where_the_key_is_another(example, entry):
-    with start_instance(example, entry) as first, start_instance(example, entry) as second:
-        browser = Browser(first)
-        assert visits(browser.get("/")) == 1
-        browser.invoke = second
+    without_key = request.getfixturevalue(instance)
+    browser.invoke = without_key
+    assert visits(browser.get("/")) == 1
+    with start_instance(example, entry) as another_without_key:
+        browser.invoke = another_without_key
         assert visits(browser.get("/")) == 1
 
 
@@ -679,13 +695,12 @@ def test_django_answers_only_to_its_hosts(entry):
     assert statuses == [200, 200, 200, 400, 400]
 
 
-def test_django_entries_give_the_same_answers():
+def test_django_entries_give_the_same_answers(django_wsgi_instance, django_asgi_instance):
     paths = ["/hello/杭州 西湖/", "/hello/杭州", "/api/status", "/nowhere"]
     methods = ["GET", "HEAD", "OPTIONS", "PUT"]
     answers = []
-    for entry in ("index", "index_asgi"):
-        with start_instance("django_app", entry) as invoke:
-            responses = [Browser(invoke).request(method, path) for path in paths for method in methods]
+    for invoke in (django_wsgi_instance, django_asgi_instance):
+        responses = [Browser(invoke).request(method, path) for path in paths for method in methods]
         answers.append([(status, sorted(headers), body) for status, headers, body in responses])
     assert answers[0] == answers[1]
     assert {status for status, _, _ in answers[0]} == {200, 301, 403, 404, 405}

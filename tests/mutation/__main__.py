@@ -60,7 +60,7 @@ def main(arguments=None):
             survivors.append(mutant)
             print(describe(mutant), flush=True)
 
-    preload()
+    preload(root)
     with tempfile.TemporaryDirectory(prefix="fc_adapter_mutation_") as directory:
         trees = Trees(root, Path(directory).resolve(), options.processes)
         print(f"The {len(trees.files)} files of fast tests take {trees.seconds:.0f} s.", flush=True)

@@ -40,9 +40,11 @@ SLOW_TESTS = {
     "tests/test_reporting.py::test_sentry_gets_no_more_than_behind_a_server",
 }
 FIRST = 40  # tests: most mutants are killed by these
-# Imported before the processes are forked. Nothing here imports orjson, whose presence the adapter looks at.
+# Imported before the processes are forked: what runs the tests, and what the tests name. Nothing here imports orjson,
+# whose presence the adapter looks at.
+RUNNERS = ("pytest", "coverage")
 PRELOADED = (
-    *("pytest", "coverage", "hypothesis.strategies", "hypothesis.extra.pytestplugin", "unittest.mock"),
+    *("hypothesis.strategies", "hypothesis.extra.pytestplugin", "unittest.mock"),
     *("asgiref.testing", "asgiref.wsgi", "a2wsgi", "starlette.applications", "httpx", "werkzeug.test", "pydantic"),
     *("bottle", "falcon.asgi", "flask", "pyramid.config", "quart", "sentry_sdk", "opentelemetry.sdk.trace"),
     *("django.core.handlers.asgi", "django.core.handlers.wsgi"),
@@ -73,13 +75,14 @@ def copy_tree(root, target):
     shutil.copytree(root, target, ignore=ignored, symlinks=True)
 
 
-def preload():
+def preload(root):
     """Import what all test processes will need, but nothing of the package and its tests."""
     from importlib import import_module
 
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in (root / "tests").rglob("*.py"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for name in PRELOADED:
+        for name in (*RUNNERS, *(name for name in PRELOADED if name.partition(".")[0] in sources)):
             try:
                 import_module(name)
             except ImportError:  # pragma: no cover - it only saves time
