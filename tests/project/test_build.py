@@ -243,26 +243,44 @@ def test_what_fails_leaves_the_last_build(project, index, built, command):
     assert (project.files(), ask(project.directory)) == (files, 200)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_what_is_interrupted_leaves_the_last_build(project, index, built, command, number):
+# A build that gets a signal while uv runs, or as it is about to call one of its own functions.
+INTERRUPTED = """
+import os, subprocess, sys
+from fc_adapter.cli import run
+from fc_adapter.config.runtimes import RUNTIMES, Runtime
+from fc_adapter.project import build, requirements
+
+runtime, place, number = sys.argv[1:]
+
+
+def interrupt(*arguments, **options):
+    os.kill(os.getpid(), int(number))
+
+
+class Popen(subprocess.Popen):
+    def wait(self, timeout=None):
+        interrupt()
+        return super().wait(timeout)
+
+
+if place == "uv":
+    subprocess.Popen = Popen
+else:
+    setattr(build, place, interrupt)
+RUNTIMES[runtime] = Runtime(sys.version_info[:2], (2, 28), "x86_64-manylinux_2_28")
+requirements.adapter_requirement = lambda: "fc-adapter"
+sys.exit(run(["build", "--force"]))
+"""
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+def test_what_is_interrupted_leaves_the_last_build(project, index, built, command, number, status):
     index.add("other")
-    program = (
-        "from fc_adapter.config.runtimes import RUNTIMES, Runtime\n"
-        "import sys\n"
-        f"RUNTIMES[{HERE!r}] = Runtime(sys.version_info[:2], (2, 28), 'x86_64-manylinux_2_28')\n"
-        "from fc_adapter.project import requirements\n"
-        "requirements.adapter_requirement = lambda: 'fc-adapter'\n"
-        "from fc_adapter.cli import run\n"
-        "sys.exit(run(['build', '--force']))\n"
-    )
-    for after in (0.2, 0.35, 0.6):
-        process = subprocess.Popen(
-            [sys.executable, "-c", program], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        time.sleep(after)
-        process.send_signal(number)
-        process.wait(30)
-        assert ask(project.directory) == 200
+    for place in ("uv", "compile_files", "replace"):
+        program = [sys.executable, "-c", INTERRUPTED, HERE, place, str(int(number))]
+        process = subprocess.run(program, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
+        assert (process.returncode, ask(project.directory)) == (status, 200)
+        assert not (project.directory / "python" / "other.py").exists()
     assert command("build", "--no-import")[0] == 0
     assert "python/other.py" in project.files()
     assert not (project.directory / ".fc-build").exists()
