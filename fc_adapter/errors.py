@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 class AdapterError(Exception):
     """Base class of every error that fc_adapter raises itself."""
@@ -17,6 +21,10 @@ class ConfigError(AdapterError, ValueError):
 
 class AppError(AdapterError, RuntimeError):
     """The wrapped application broke WSGI, ASGI or HTTP: the application's mistake."""
+
+    # Of a lifespan that has failed: what the app raised, if it did, and where its own error reporting remembers that.
+    app_error: BaseException | None = None
+    app_context: Any = None  # a contextvars.Context, or None
 
 
 class DeadlineError(AppError):

@@ -6,7 +6,7 @@ variable ``__traceback_hide__`` is true: those of the adapter that hold the even
 
 from __future__ import annotations
 
-from .errors import DeadlineError
+from .errors import AppError, DeadlineError
 from .messages import Response
 
 TYPE_CHECKING = False
@@ -37,6 +37,8 @@ def log_error(error: BaseException, message: str, *arguments: Any) -> None:
 
     Error reporters send the variables of each frame in a traceback. Those of the adapter's frames that led to the app
     are the event, the request and its body, which the same app's errors behind another server do not show.
+
+    Of a lifespan's failure, the record has the app's own error: reporters drop one that they have seen, by identity.
     """
     from logging import getLogger
 
@@ -48,7 +50,8 @@ def log_error(error: BaseException, message: str, *arguments: Any) -> None:
             seen.add(id(each))
             BaseException.with_traceback(each, _cut(each.__traceback__))
             pending += each.__cause__, each.__context__
-    getLogger("fc_adapter").error(message, *arguments, exc_info=error)
+    origin = error.app_error if isinstance(error, AppError) else None
+    getLogger("fc_adapter").error(message, *arguments, exc_info=error if origin is None else origin)
 
 
 def _cut(traceback: TracebackType | None) -> TracebackType | None:

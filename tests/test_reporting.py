@@ -30,6 +30,7 @@ REQUEST = http(
     body=json.dumps({"card": SECRETS["body"]}).encode(),
 )
 PLAIN = ("wsgi", "wsgi_generator", "wsgi_context", "asgi", "asgi_after_response")
+LIFESPANS = ("asgi_startup", "asgi_startup_middleware", "asgi_lifespan", "fastapi_startup", "fastapi_shutdown")
 STACKS = ("wsgi_stack", "asgi_stack")
 # Frameworks and Sentry's middlewares print the request's query and send its body, wherever they run.
 WSGI = ("flask", "django_wsgi", "wsgi_middleware")
@@ -47,6 +48,12 @@ def errors(path):
     return sum('": "out of stock"' in report for report in path.read_text("utf-8").splitlines())
 
 
+def reports(path):
+    """The kinds of errors in each of Sentry's reports in ``path``."""
+    found = map(json.loads, path.read_text("utf-8").splitlines())
+    return [[error["type"] for error in each["exception"]["values"]] for each in found]
+
+
 def report(reporter, apps, directory, monkeypatch):
     """Have ``apps`` fail, and their errors reported to files in ``directory``."""
     monkeypatch.setenv("REPORTER", reporter)
@@ -60,11 +67,12 @@ def report(reporter, apps, directory, monkeypatch):
 @pytest.mark.parametrize("reporter", ["sentry", "structlog", "opentelemetry"])
 def test_error_is_reported_once_and_without_the_request(reporter, tmp_path, monkeypatch):
     apps = [*PLAIN, "flask", "fastapi", "fastapi_background", "django_wsgi", "django_asgi"]
-    report(reporter, [*apps, *(STACKS if reporter == "sentry" else ())], tmp_path, monkeypatch)
+    report(reporter, [*apps, *((*STACKS, *LIFESPANS) if reporter == "sentry" else ())], tmp_path, monkeypatch)
     assert {app: errors(tmp_path / app) for app in apps} == dict.fromkeys(apps, 1)
     assert [app for app in PLAIN if leaked(tmp_path / app)] == []
     if reporter == "sentry":
         assert [(errors(tmp_path / app), leaked(tmp_path / app)) for app in STACKS] == [(1, set()), (1, set())]
+        assert {app: reports(tmp_path / app) for app in LIFESPANS} == {app: [["RuntimeError"]] for app in LIFESPANS}
     for app in set(apps) - set(PLAIN):
         assert leaked(tmp_path / app) <= ({"query", "body"} if reporter == "sentry" else {"query"}), app
 

@@ -13,7 +13,6 @@ import asyncio
 import weakref
 from contextvars import copy_context
 from functools import partial
-from logging import getLogger
 from sys import modules
 from typing import Any, Callable, cast
 
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
     from ..lists import Lists
     from ..options import OtherEventHandler
 
-_logger = getLogger("fc_adapter")
 # Seconds that tasks have to end in once they are cancelled; at the end of a process, also before that.
 _FAREWELL_SECONDS = 5.0
 _FAREWELL_SECONDS_AT_EXIT = 1.0
@@ -196,7 +194,7 @@ class Server:
             farewell = partial(_say_farewell, self._lifespan, self._left_running, background, background.timeout)
             self._loop.close(farewell, _FAREWELL_SECONDS)
         except AppError as error:
-            _logger.error("%s", error, exc_info=error)
+            _log_failure(error)
             raise
 
     def _root_path(self, path: str) -> str:
@@ -229,7 +227,15 @@ def _stop_at_exit(
     try:
         loop.close_at_exit(farewell, _FAREWELL_SECONDS_AT_EXIT)
     except Exception as error:
-        _logger.error("%s", error, exc_info=error)
+        _log_failure(error)
+
+
+def _log_failure(error: Exception) -> None:
+    """Log that the shutdown has failed, where the app's own error reporting remembers which errors it has reported."""
+    from ..report import log_error
+
+    context = error.app_context if isinstance(error, AppError) else None
+    (context or copy_context()).run(log_error, error, "%s", error)
 
 
 def _answer_error(error: BaseException, channel: Channel, request_id: str) -> Response:

@@ -20,8 +20,8 @@ from logging import getLogger
 from typing import Any, Callable
 
 from ..background import RESERVE, Background
-from ..errors import DeadlineError
-from ..invocation import ACTIVE_THREADS, Invocation, function_timeout
+from ..errors import AppError, DeadlineError
+from ..invocation import ACTIVE_THREADS, Invocation, context_variable, function_timeout
 from .channel import Channel
 from .lifespan import Lifespan
 from .loop import is_quiet
@@ -41,7 +41,7 @@ class Cycle:
     - ``deadline_margin`` (seconds or None): how much of the function's timeout is left when the app is cancelled.
     - ``left_running``: holds references to tasks that go on after it.
 
-    ``context`` is the context in which the app has raised an error, or None.
+    ``context`` is the context in which the app, or its startup, has raised an error, or None.
     """
 
     def __init__(
@@ -89,7 +89,12 @@ class Cycle:
     async def _run_app(self) -> None:
         lifespan, channel = self._lifespan, self._channel
         if not lifespan.is_started:
-            await lifespan.startup()
+            try:
+                await lifespan.startup()
+            except AppError as error:
+                self.context = context = error.app_context or contextvars.copy_context()
+                context.run(context_variable().set, self._invocation)
+                raise
         self._scope["state"] = lifespan.state.copy()
         self._tasks.begin()
         before = None if len(ACTIVE_THREADS) == 1 else self._background.begin()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import Context, copy_context
 from logging import getLogger
 from typing import Any, Callable
 
@@ -46,10 +47,12 @@ class Lifespan:
                 raise AppError(f"the app's startup failed: {failure}")
             if not conversation.has_replied:
                 self._refuse_or_ignore(take_exception(conversation.task))
-        except BaseException:
+        except BaseException as error:
             conversation.task.cancel()
             await asyncio.wait([conversation.task])
-            take_exception(conversation.task)
+            cause = take_exception(conversation.task)
+            if isinstance(error, AppError):
+                raise conversation.add_origin(error, cause) from cause
             raise
         if conversation.has_replied:
             self._conversation = conversation
@@ -70,14 +73,15 @@ class Lifespan:
         conversation.task.remove_done_callback(conversation.report_early_end)
         early_end = conversation.early_end
         if early_end is not None:
-            raise AppError(
-                f"the app's shutdown did not run, as its lifespan failed while the app was serving: {early_end}"
-            )
+            failed = f"the app's shutdown did not run, as its lifespan failed while the app was serving: {early_end}"
+            error = take_exception(conversation.task)
+            raise conversation.add_origin(AppError(failed), error) from error
         failure = await conversation.hear("shutdown")
         await asyncio.wait([conversation.task])
         error = take_exception(conversation.task)
         if failure is not None or error is not None:
-            raise AppError(f"the app's shutdown failed: {failure if failure is not None else repr(error)}") from error
+            failed = f"the app's shutdown failed: {failure if failure is not None else repr(error)}"
+            raise conversation.add_origin(AppError(failed), error) from error
 
     def forget(self) -> None:
         """Start anew at the next request: the app has closed the event loop in which its lifespan was."""
@@ -104,7 +108,8 @@ class _Conversation:
         self._reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self.state}
         create_task: Callable[..., asyncio.Task[Any]] = asyncio.get_running_loop().create_task
-        self.task = without_request(create_task, _run(app, scope, self._receive, self._send))
+        self._context: Context | None = None
+        self.task = without_request(create_task, self._run(app, scope))
 
     @property
     def has_replied(self) -> bool:
@@ -125,11 +130,17 @@ class _Conversation:
         """Log that the lifespan failed; otherwise that would show at the end of the instance only."""
         reason = self.early_end
         if reason is not None:
-            _logger.error(
+            (self._context or copy_context()).run(
+                _logger.error,
                 "the app's lifespan failed while the app was serving, and requests go on without it: %s",
                 reason,
-                exc_info=None if task.cancelled() else task.exception(),
+                exc_info=take_exception(task),
             )
+
+    def add_origin(self, failure: AppError, error: BaseException | None) -> AppError:
+        """``failure``, with what it takes for its log record to be known as the app's ``error``."""
+        failure.app_error, failure.app_context = error, self._context
+        return failure
 
     async def hear(self, phase: str) -> str | None:
         """Ask for ``phase`` and wait for the app's reply, or its end: None, or why it failed."""
@@ -140,6 +151,13 @@ class _Conversation:
         await asyncio.wait([self.task, self._reply], return_when=asyncio.FIRST_COMPLETED)
         reply: str | None = self._reply.result() if self._reply.done() else None
         return reply
+
+    async def _run(self, app: Callable[..., Any], scope: dict[str, Any]) -> None:
+        try:
+            await app(scope, self._receive, self._send)
+        except BaseException:
+            self._context = copy_context()
+            raise
 
     async def _receive(self) -> Message:
         if not self._asked:
@@ -157,7 +175,3 @@ class _Conversation:
         if kind not in (f"lifespan.{self._phase}.complete", f"lifespan.{self._phase}.failed") or self._reply.done():
             raise AppError(f"the app sent {shorten(kind)} during its {self._phase}, out of turn")
         self._reply.set_result(None if kind.endswith("complete") else message.get("message") or "it gave no reason")
-
-
-async def _run(app: Callable[..., Any], *arguments: Any) -> None:
-    await app(*arguments)

@@ -7,6 +7,8 @@ import logging
 import subprocess
 import sys
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from traceback import walk_tb
 from types import SimpleNamespace
 
 import anyio
@@ -15,7 +17,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from fc_adapter import AppError, current_invocation, wrap
+from fc_adapter import AppError, RequestIdFilter, current_invocation, wrap
 from tests.conftest import make_event
 
 
@@ -113,6 +115,64 @@ def test_failed_startup_fails_the_request_and_is_tried_again(reason, caplog):
     assert status(handler) == 204
     handler.pre_stop()
     assert app.log == [*["lifespan.startup"] * 3, [("pool", "open")], "lifespan.shutdown"]
+
+
+async def fail_first(scope, receive, send):
+    await receive()
+    remembered.set("the startup's")
+    try:
+        raise ValueError("no database")
+    except ValueError:
+        await send(failed("startup", "no database"))
+        raise
+
+
+async def fail_last(scope, receive, send):
+    if scope["type"] == "http":
+        return await http_only(scope, receive, send)
+    await receive()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    remembered.set("the shutdown's")
+    raise ValueError("no database")
+
+
+remembered = ContextVar("remembered", default="nothing")
+
+
+@pytest.mark.parametrize(
+    ("app", "message", "context"),
+    [
+        (
+            fail_first,
+            "request 1-a failed with AppError: the app's startup failed: no database",
+            ("the startup's", "1-a"),
+        ),
+        (fail_last, "the app's shutdown failed: ValueError('no database')", ("the shutdown's", "-")),
+    ],
+)
+def test_log_has_the_error_of_a_lifespan_in_its_own_context(app, message, context, caplog):
+    class Filter(RequestIdFilter):
+        def filter(self, record):
+            contexts.append((remembered.get(), super().filter(record) and record.request_id))
+            return True
+
+    contexts = []
+    log = logging.getLogger("fc_adapter")
+    log.addFilter(see := Filter())
+    try:
+        handler = wrap(app)
+        handler(make_event(), SimpleNamespace(request_id="1-a"))
+        if app is fail_last:
+            with pytest.raises(AppError):
+                handler.pre_stop()
+    finally:
+        log.removeFilter(see)
+    (record,) = caplog.records
+    assert record.getMessage() == message
+    assert repr(record.exc_info[1]) == "ValueError('no database')"
+    assert [frame.f_code.co_name for frame, _ in walk_tb(record.exc_info[2])] == [app.__name__]
+    assert contexts == [context]
 
 
 def test_startup_that_raises_means_no_lifespan(caplog):

@@ -12,6 +12,8 @@ import json
 import logging
 import os
 import sys
+from asyncio import sleep
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 DIRECTORY = Path(os.environ["REPORTS"])
@@ -186,6 +188,42 @@ def asgi_middleware():
     return SentryAsgiMiddleware(asgi())
 
 
+def asgi_startup():
+    """An app whose startup says that it fails, and then raises, as Starlette's does."""
+
+    async def app(scope, receive, send):
+        await receive()
+        try:
+            fail()
+        except RuntimeError as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            raise
+
+    return app
+
+
+def asgi_startup_middleware():
+    from sentry_sdk.integrations.asgi import SentryAsgiMiddleware
+
+    return SentryAsgiMiddleware(asgi_startup())
+
+
+def asgi_lifespan():
+    """An app whose lifespan fails while the app serves."""
+
+    async def app(scope, receive, send):
+        if scope["type"] == "http":
+            await sleep(0.01)
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body"})
+        else:
+            await receive()
+            await send({"type": "lifespan.startup.complete"})
+            fail()
+
+    return app
+
+
 def flask():
     from flask import Flask, request
 
@@ -225,6 +263,27 @@ def fastapi_background():
     order.__annotations__.update(request=Request, tasks=BackgroundTasks)
     app.post("/order")(order)
     return app
+
+
+def _fastapi_that_fails(at):
+    from fastapi import FastAPI
+
+    @asynccontextmanager
+    async def lifespan(app):
+        if at == "startup":
+            fail()
+        yield
+        fail()
+
+    return FastAPI(lifespan=lifespan)
+
+
+def fastapi_startup():
+    return _fastapi_that_fails("startup")
+
+
+def fastapi_shutdown():
+    return _fastapi_that_fails("shutdown")
 
 
 def _django():
@@ -267,9 +326,14 @@ APPS = {
     "asgi_after_response": asgi_after_response,
     "asgi_middleware": asgi_middleware,
     "asgi_stack": asgi_stack,
+    "asgi_startup": asgi_startup,
+    "asgi_startup_middleware": asgi_startup_middleware,
+    "asgi_lifespan": asgi_lifespan,
     "flask": flask,
     "fastapi": fastapi,
     "fastapi_background": fastapi_background,
+    "fastapi_startup": fastapi_startup,
+    "fastapi_shutdown": fastapi_shutdown,
     "django_wsgi": django_wsgi,
     "django_asgi": django_asgi,
 }
@@ -284,7 +348,10 @@ if __name__ == "__main__":
 
     for name in sys.argv[2:]:
         PATH = DIRECTORY / name
-        call(fc_adapter.wrap(APPS[name]()), Path(sys.argv[1]))
+        handler = fc_adapter.wrap(APPS[name]())
+        call(handler, Path(sys.argv[1]))
+        with suppress(fc_adapter.AppError):
+            handler.pre_stop()
 else:
     PATH = DIRECTORY / os.environ["REPORTED"]
     app = APPS[os.environ["REPORTED"]]()
