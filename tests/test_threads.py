@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import functools
 import gc
 import multiprocessing
@@ -202,6 +203,23 @@ def test_the_loop_runs_while_it_waits_for_threads(work):
     for count in (2, 4):
         assert seconds_of(handler) < LONG / 2
         assert work.done == count
+    handler.pre_stop()
+
+
+def test_coroutine_from_a_thread_in_the_context_of_the_request(work):
+    async def task():
+        await asyncio.sleep(TICK)
+        work()
+
+    def start():
+        hand_over = functools.partial(asyncio.run_coroutine_threadsafe, task(), asyncio.get_running_loop())
+        thread = threading.Thread(target=contextvars.copy_context().run, args=(hand_over,))
+        thread.start()
+        thread.join()
+
+    handler = fc_adapter.wrap(make_asgi(start), lifespan="off", background_timeout=LONG)
+    handler(make_event())
+    assert work.done == 1
     handler.pre_stop()
 
 
