@@ -6,6 +6,7 @@ is what ``python -m fc_adapter`` would be.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import json
@@ -46,6 +47,12 @@ class Zygote:
             self._process = subprocess.Popen(
                 [sys.executable, __file__, str(theirs.fileno())], pass_fds=[theirs.fileno()], start_new_session=True
             )
+        atexit.register(self._end, os.getpid())
+
+    def _end(self, starter):
+        if os.getpid() == starter:  # not a process that a test has forked
+            self._process.kill()
+            self._process.wait()
 
     def can_start(self, environment):
         """Whether a process with these variables is what the zygote is, but for those."""
