@@ -52,7 +52,7 @@ class Index:
     def require(self, *lines):
         """Write the project's requirements.txt, with some more lines."""
         self.requirements += lines
-        links = [f"--find-links {each}" for each in (self.shared, self.directory) if each.is_dir()]
+        links = [f"--find-links {each.as_uri()}" for each in (self.shared, self.directory) if each.is_dir()]
         self.project.write(
             {"requirements.txt": "\n".join(["--no-index", *links, "fc-adapter", *self.requirements]) + "\n"}
         )
@@ -64,7 +64,7 @@ class Index:
         return {
             f"{tool}_{name}": value
             for tool in ("UV", "PIP")
-            for name, value in (("NO_INDEX", "1"), ("FIND_LINKS", str(self.directory)))
+            for name, value in (("NO_INDEX", "1"), ("FIND_LINKS", self.directory.as_uri()))
         }
 
 
@@ -87,6 +87,7 @@ def prepare(project, index, monkeypatch):
     monkeypatch.setenv("UV_OFFLINE", "1")
     monkeypatch.setenv("UV_PYTHON_DOWNLOADS", "never")
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_CACHE_DIR", str(index.shared.parent / "cache of pip"))
     monkeypatch.setenv("PIP_DISABLE_PIP_VERSION_CHECK", "1")
     monkeypatch.setenv("SECRET_KEY", "x")
     monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # pip would be measured, too, and take minutes
