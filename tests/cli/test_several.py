@@ -100,7 +100,8 @@ def ask(url, data=None, method=None, **headers):
         with urllib.request.urlopen(request, timeout=PATIENCE) as response:
             return response.status, response.read().decode(), response.headers
     except urllib.error.HTTPError as error:
-        return error.code, error.read().decode(), error.headers
+        with error:
+            return error.code, error.read().decode(), error.headers
 
 
 ROUTES = (

@@ -148,8 +148,9 @@ def test_hooks_in_this_process(tmp_path):
     function = Function(handler=handler, name="mine", pre_stop=Hook("hooks_of_mine.fail", 1))
     platform = LocalPlatform(function, port=0, in_process=True, observer=observer)
     platform.start()
-    with pytest.raises(urllib.error.HTTPError, match="502"):
+    with pytest.raises(urllib.error.HTTPError, match="502") as caught:
         fetch(platform.url)
+    caught.value.close()
     platform.close()
     assert lines[0][0] == "in-process"
     assert b"PreStop failed" in lines[0][1]
@@ -172,7 +173,8 @@ def test_busy_in_this_process_when_it_ends():
         try:
             outcomes[path] = fetch(url)
         except urllib.error.HTTPError as error:
-            outcomes[path] = error.code, json.loads(error.read())["errorMessage"]
+            with error:
+                outcomes[path] = error.code, json.loads(error.read())["errorMessage"]
         except OSError as error:
             outcomes[path] = type(error)
 
