@@ -41,13 +41,15 @@ def find_interpreters(runtime: Runtime) -> Iterator[str]:
     """All of them, in this order."""
     if sys.version_info[:2] == runtime.version:
         yield sys.executable
-    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    uv = Path(os.environ.get("UV_PYTHON_INSTALL_DIR") or Path.home() / ".local" / "share" / "uv" / "python")
-    candidates = [
-        *filter(None, [shutil.which(runtime.name)]),
-        *map(str, pyenv.glob(f"versions/{runtime.number}.*/bin/python")),
-        *map(str, uv.glob(f"cpython-{runtime.number}.*/bin/{runtime.name}")),
-    ]
+    pyenv = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
+    uv = os.environ.get("UV_PYTHON_INSTALL_DIR") or os.path.expanduser("~/.local/share/uv/python")
+    candidates = [*filter(None, [shutil.which(runtime.name)])]
+    for directory, pattern in (
+        (pyenv, f"versions/{runtime.number}.*/bin/python"),
+        (uv, f"cpython-{runtime.number}.*/bin/{runtime.name}"),
+    ):
+        with contextlib.suppress(OSError):  # such as another user's, after su
+            candidates += map(str, Path(directory).glob(pattern))
     yield from (each for each in candidates if _is_version(each, runtime))
 
 

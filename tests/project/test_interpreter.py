@@ -53,6 +53,12 @@ def test_one_that_does_not_run_is_passed_over(machine):
     assert find_interpreter(FUTURE) == expected
 
 
+def test_directory_that_cannot_be_read_is_passed_over(machine, monkeypatch):
+    monkeypatch.setenv("PYENV_ROOT", str(machine / ("x" * 300)))  # root may read any, but not one with such a name
+    expected = make_program(machine / "uv" / "cpython-3.99.1" / "bin" / "python3.99", 0)
+    assert find_interpreter(FUTURE) == expected
+
+
 def test_one_that_hangs_is_passed_over(machine, monkeypatch):
     monkeypatch.setattr(interpreter, "_TIMEOUT", 0.05)
     path = machine / "bin" / "python3.99"
