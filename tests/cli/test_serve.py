@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -316,7 +317,7 @@ def test_timeout_is_a_whole_number_where_it_is_one(project):
 
 def test_opens_the_inspector(serve, tmp_path):
     (tmp_path / "browser.py").write_text("import pathlib, sys\npathlib.Path('opened').write_text(sys.argv[1])\n")
-    environment = {"BROWSER": f"{sys.executable} {tmp_path / 'browser.py'} %s"}
+    environment = {"BROWSER": f"{shlex.quote(sys.executable)} {shlex.quote(str(tmp_path / 'browser.py'))} %s"}
     server = serve(SOURCE, "index:handler", "--open", "--inspect-port", "0", environment=environment)
     url = server.wait_for(r"^the inspector shows each request on (\S+)$")[1]
     opened = tmp_path / "opened"
