@@ -126,7 +126,8 @@ def run_trial(project: Project, python: str) -> Trial:
         ended = _run(project, python, code, output, log)
         files = sorted(name for name, stamp in _stamps(code).items() if before.get(name) != stamp)
         home = str(project.directory)
-        lines = output.read_text(encoding="utf-8", errors="replace").replace(str(code), home).splitlines()
+        copied, own = (json.dumps(name)[1:-1] for name in (str(code), home))
+        lines = output.read_text(encoding="utf-8", errors="replace").replace(copied, own).splitlines()
         text = log.read_bytes()[-_LOG:].decode(errors="replace").replace(str(code), home)
     steps = {step.pop("step"): step for step in map(json.loads, filter(lambda line: line.endswith("}"), lines))}
     return Trial(steps, "" if "end" in steps else ended, files, text)
