@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -159,7 +160,7 @@ def local(project):
     ],
 )
 def test_local_packages_are_found(project, local, text, name, extras, marker, is_source):
-    found = parse_requirement(text.format(here=project.directory), project.directory)
+    found = parse_requirement(text.format(here=quote(str(project.directory))), project.directory)
     assert (found.path, found.extras, found.marker) == (project.directory / "libs" / name, extras, marker)
     assert (found.is_source, found.name) == (is_source, "")
 

@@ -81,9 +81,9 @@ def initialize(context):
     sleep()
 """
 
-SLEEP = r"""    File "\S+index\.py", line \d+, in sleep
+SLEEP = r"""    File "[^"]+index\.py", line \d+, in sleep
       time\.sleep\(30\)"""
-PAUSE = r"""    File "\S+index\.py", line \d+, in pause
+PAUSE = r"""    File "[^"]+index\.py", line \d+, in pause
       await asyncio\.sleep\(30\)"""
 
 
@@ -138,7 +138,7 @@ def test_c_code_that_hangs(hanging):
     server = hanging["wsgi"]
     since = server.mark()
     assert server.get("/count").status == 502
-    server.wait_for(r"^Current thread 0x\w+ .*\n  File \S+index\.py\", line \d+ in count$", since)
+    server.wait_for(r"^Current thread 0x\w+ .*\n  File \"[^\"]+index\.py\", line \d+ in count$", since)
     server.wait_for(
         "^Function timed out after 1 seconds\n  It did not answer where it stood; if it was in C code, its log says",
         since,
