@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,15 @@ def test_the_line_is_the_project_s_own_where_a_package_raises(run, shop, where):
         where,
         True,
     )
+
+
+def test_the_line_is_the_project_s_own_where_temporary_files_are_elsewhere(run, shop, tmp_path, monkeypatch):
+    directory = tmp_path / "临时 文件"
+    directory.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(directory))
+    ((_, check, message),), report = run("raise ValueError('no')\n" + HANDLER + HOOKS)
+    assert (check, message.endswith(f"ValueError: no ({shop.project.directory}/index.py, line 1)")) == ("import", True)
+    assert directory.name not in json.dumps(report, ensure_ascii=False)
 
 
 def test_a_pre_stop_that_fails(run):
