@@ -656,4 +656,4 @@ def test_secrets_that_a_target_spells_in_another_way():
 
 def test_parts_of_a_body_whose_boundary_is_not_ascii():
     body = b"--\xe9\r\n\r\n\r\n--\xe9--"
-    assert not describe(body, "multipart/form-data; boundary=\xe9").get("parts")
+    assert not describe(body, 'multipart/form-data; boundary="\xe9"').get("parts")
