@@ -61,12 +61,10 @@ SLOW = (
     *("probe/test_questions.py", "probe/test_probe.py", "test_endurance.py", "test_memo.py", "test_bundle.py"),
     *("testing/test_pytest_plugin.py", "mutation", "test_benchmarks.py", "project/test_run_bundle.py"),
     *("runner/test_terminal.py", "inspector/test_serving.py", "project/test_doctor_bundle.py", "cli/test_several.py"),
+    *("test_faults.py", "runner/test_crash.py", "runner/test_record.py"),
 )
 # Of the others, those that take longest: they begin first, so that no process of pytest-xdist ends with them.
-LONG = (
-    *("test_faults.py", "runner/test_crash.py", "cli/test_serve.py", "runner/test_stacks.py"),
-    *("runner/test_console.py", "runner/test_instance.py", "asgi/test_deadline.py", "runner/test_record.py"),
-)
+LONG = ("cli/test_serve.py", "runner/test_stacks.py", "runner/test_console.py", "runner/test_instance.py")
 
 
 def pytest_configure(config):
@@ -78,27 +76,32 @@ def pytest_configure(config):
 
 
 def pytest_xdist_auto_num_workers():
-    """For ``-n auto``: two for each core, since half of what a test takes is waiting for processes."""
-    return 2 * (os.cpu_count() or 1)
+    """For ``-n auto``: one more for each two cores, since much of what a test takes is waiting for processes."""
+    cores = os.cpu_count() or 1
+    return cores + (cores + 1) // 2
 
 
-@pytest.hookimpl(tryfirst=True)
+def pytest_ignore_collect(collection_path, config):
+    """What is left out need not be imported, which each process of pytest-xdist would do."""
+    return True if config.option.markexpr == "not slow" and is_in(collection_path, SLOW) else None
+
+
 def pytest_itemcollected(item):
     """Mark what is slow."""
-    if is_in(item, SLOW):
+    if is_in(item.path, SLOW):
         item.add_marker(pytest.mark.slow)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
     """Move what takes long to the front; all else stays in its random order."""
-    items.sort(key=lambda item: 0 if item.get_closest_marker("slow") else 1 if is_in(item, LONG) else 2)
+    items.sort(key=lambda item: 0 if item.get_closest_marker("slow") else 1 if is_in(item.path, LONG) else 2)
 
 
-def is_in(item, names):
-    """Whether a test is in one of the files or directories."""
-    path = item.path.relative_to(TESTS).as_posix()
-    return path in names or path.partition("/")[0] in names
+def is_in(path, names):
+    """Whether a path is one of the files or directories, or in one of them."""
+    place = Path(os.path.relpath(path, TESTS)).as_posix()
+    return place in names or place.partition("/")[0] in names
 
 
 EVENTS = TESTS / "data" / "events"
