@@ -88,14 +88,15 @@ export class Actions {
   press(name, detail) {
     const path = `invocations/${encodeURIComponent(detail.id)}`;
     const obstacle = findObstacles(detail).repeat;
-    if (name === "pin") return this.pin(path, detail);
+    // What the list shows: the detail is loaded anew after each change, and may not be there yet.
+    if (name === "pin") return this.pin(path, this.live.invocations.get(detail.id) ?? detail);
     if (name === "compare") return openCompare(this.live, detail);
     if (obstacle) return say(text(`why.${obstacle}`));
     return name === "edit" ? this.edit(path, detail) : this.send(`${path}/again`);
   }
 
-  pin(path, detail) {
-    return attempt(() => act(`${path}/pin`, { pinned: !detail.pinned }));
+  pin(path, { pinned }) {
+    return attempt(() => act(`${path}/pin`, { pinned: !pinned }));
   }
 }
 
