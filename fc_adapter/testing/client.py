@@ -110,8 +110,14 @@ class Client(werkzeug.test.Client):
                 raise TypeError("give either base_url, or subdomain and url_scheme")
             host = f"{subdomain}.localhost" if subdomain else "localhost"
             kwargs.setdefault("base_url", f"{url_scheme or 'https'}://{host}/")
+        overrides: dict[str, Any] = {}
         if cookies:
-            kwargs["environ_overrides"] = {**(kwargs.get("environ_overrides") or {}), _COOKIES: cookies}
+            overrides[_COOKIES] = cookies
+        if args and isinstance(args[0], str) and args[0].startswith("//"):  # which werkzeug takes for a host
+            overrides["REQUEST_URI"] = args[0].encode("utf-8").decode("latin-1")
+            args = (f"/{args[0].lstrip('/')}", *args[1:])
+        if overrides:
+            kwargs["environ_overrides"] = {**(kwargs.get("environ_overrides") or {}), **overrides}
         response = super().open(*args, **kwargs)
         assert isinstance(response, TestResponse)
         return response

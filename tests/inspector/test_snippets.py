@@ -270,6 +270,7 @@ def test_of_what_the_gateway_refuses(monkeypatch):
 @settings(max_examples=100)
 @given(requests(), st.text(max_size=30))
 @example(read_request("GET", '//"""\\', [("Host", 'a"b')]), "'''\n\"\"\"\\")
+@example(read_request("GET", "//[", [("Host", "a.example")]), "")
 def test_any_request_makes_a_test_that_passes(request_, text):
     def handler(event, context):
         return {"statusCode": 200, "body": text, "headers": {"X-A": "1"}}

@@ -99,6 +99,24 @@ def test_arguments_mean_what_they_mean_to_flask(path, arguments):
     assert send(Client(handler)) == send(app.test_client())
 
 
+@pytest.mark.parametrize(
+    ("path", "raw_path", "query"),
+    [
+        ("//a/b", "//a/b", {}),
+        ("//[", "//[", {}),
+        ("//", "//", {}),
+        ("///%2F?a=1", "///%2F", {"a": "1"}),
+        ("//商品?b=//[", "//%E5%95%86%E5%93%81", {"b": "//["}),
+    ],
+)
+def test_a_path_that_begins_with_two_slashes_is_no_host(path, raw_path, query):
+    def seen(event, context):
+        event = json.loads(event)
+        return {"statusCode": 200, "body": [event["rawPath"], event["queryParameters"], event["headers"]["Host"]]}
+
+    assert Client(seen).get(path).json == [raw_path, query, "localhost"]
+
+
 def test_a_base_url_with_a_path_is_part_of_the_path():
     response = Client(handler).get("/x", base_url="https://localhost/echo", query_string={"a": "1"})
     assert (response.event["rawPath"], response.event["queryParameters"]) == ("/echo/x", {"a": "1"})
