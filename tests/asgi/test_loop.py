@@ -417,8 +417,15 @@ atexit.register(lambda: print(handler({make_event()!r})["statusCode"]))
 # ---- worker threads --------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture
 def worker_threads():
-    return [thread for thread in threading.enumerate() if thread.name == "AnyIO worker thread"]
+    """Finds the threads that AnyIO has started for the test: those of other tests' handlers may still be there."""
+
+    def find():
+        return [thread for thread in threading.enumerate() if thread.name == "AnyIO worker thread"]
+
+    before = find()
+    return lambda: [thread for thread in find() if thread not in before]
 
 
 def thread_app(local):
@@ -432,7 +439,7 @@ def thread_app(local):
     return Starlette(routes=[Route("/", page)])
 
 
-def test_thread_locals_live_on(monkeypatch):
+def test_thread_locals_live_on(monkeypatch, worker_threads):
     handler = wrap(thread_app(threading.local()))
     bodies = [handler(make_event())["body"] for _ in range(200)]
     assert bodies.count("true") >= 199
@@ -443,7 +450,7 @@ def test_thread_locals_live_on(monkeypatch):
     assert not thread.is_alive()
 
 
-def test_threads_that_are_not_needed_any_more_end(monkeypatch):
+def test_threads_that_are_not_needed_any_more_end(monkeypatch, worker_threads):
     """As anyio does it: the next use of a thread ends those that have been idle for ten seconds."""
 
     async def page(request):
@@ -466,7 +473,7 @@ def test_threads_that_are_not_needed_any_more_end(monkeypatch):
     assert worker_threads() == []
 
 
-def test_threads_of_a_loop_that_the_app_has_closed_end(caplog):
+def test_threads_of_a_loop_that_the_app_has_closed_end(caplog, worker_threads):
     handler = wrap(thread_app(threading.local()), lifespan="off")
     for _ in range(2):
         assert handler(make_event())["statusCode"] == 200
@@ -481,7 +488,7 @@ def test_threads_of_a_loop_that_the_app_has_closed_end(caplog):
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
-def test_root_task_that_the_app_cancels_is_replaced():
+def test_root_task_that_the_app_cancels_is_replaced(worker_threads):
     """Cancelling all tasks there are must neither stop the loop nor leave threads behind."""
     local = threading.local()
 
