@@ -282,5 +282,5 @@ def test_requests_leave_nothing_behind():
         handler(event)
     gc.collect()
     assert len(gc.get_objects()) - before[0] < 50
-    assert threading.active_count() == before[1]
+    assert threading.active_count() <= before[1]  # threads of other tests may end meanwhile
     handler.pre_stop()
