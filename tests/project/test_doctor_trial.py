@@ -63,7 +63,7 @@ STEPS = [
     ("raise ValueError('no')", "error", "hooks", f"{FAILS}ValueError: no ("),
     ("raise ConnectionRefusedError(111, 'x')", "warning", "hooks", f"{FAILS}ConnectionRefusedError: [Errno 111] x ("),
     ("raise RuntimeError('Could not connect')", "warning", "hooks", f"{FAILS}RuntimeError: Could not connect ("),
-    ("__import__('time').sleep(1.1)", "warning", "hooks", "index.initialize takes 1.1 s here, and may take 1 s"),
+    ("__import__('time').sleep(1.1)", "warning", "hooks", "index.initialize takes N s here, and may take 1 s"),
 ]
 
 
@@ -73,7 +73,7 @@ def test_a_hook_that_fails(run, body, level, check, message):
     found, _ = run(HANDLER + HOOKS.replace("pass", body, 1), instanceLifecycleConfig=timeouts)
     found = [each for each in found if "may run" not in each[2]]
     assert [(each[0], each[1]) for each in found] == [(level, check)]
-    assert found[0][2].startswith(message)
+    assert re.sub(r"takes [1-9]\d*\.\d s", "takes N s", found[0][2]).startswith(message)
 
 
 @pytest.mark.parametrize("where", ["import", "hooks"])
