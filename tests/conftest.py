@@ -55,7 +55,7 @@ def forget_functions(tmp_path_factory):
 
 
 # Files and directories that the README's command leaves out, with ``-m "not slow"``: they build wheels, start an
-# interpreter for each case, or are the same for thirteen apps. CI runs them, on more than one interpreter.
+# interpreter for each case, or are the same for thirteen apps. CI runs them; `.ci/run` says on which interpreters.
 SLOW = (
     *("matrix", "project/test_build.py", "test_docs.py", "test_examples.py", "test_reporting.py", "stores"),
     *("probe/test_questions.py", "probe/test_probe.py", "test_endurance.py", "test_memo.py", "test_bundle.py"),

@@ -32,8 +32,7 @@ class Size(NamedTuple):
 def list_files(directory: Path, *, cache_tag: str | None = None) -> Iterator[tuple[str, Path]]:
     """The files of a code directory that ``.fcignore`` does not leave out, as names in the archive and paths.
 
-    Bytecode is left out unless it is for ``cache_tag``,
-    such as ``"cpython-310"``: who ran the code here has left it.
+    Bytecode is left out unless it is for ``cache_tag``, such as ``"cpython-310"``: who ran the code here has left it.
     """
     from .ignore import archived_files  # needs pathspec, which not everybody has who reads this module
 

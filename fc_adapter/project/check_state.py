@@ -114,8 +114,7 @@ def _is_beside(module: Module, path: ast.expr, defaults: set[int]) -> bool:
 
     A path that depends on something, such as on where the code runs, is not known to be.
     """
-    values = dict(module.values)
-    head = _head(module, path, values)
+    head = _head(module, path)
     text = text_of(head)
     if text:
         return not (text.startswith("/") or _is_safe(text) or (head is not path and ":" in text))
@@ -137,8 +136,9 @@ def _is_beside(module: Module, path: ast.expr, defaults: set[int]) -> bool:
     return False
 
 
-def _head(module: Module, path: ast.expr, values: dict[str, ast.expr]) -> ast.expr:
+def _head(module: Module, path: ast.expr) -> ast.expr:
     """What a path begins with: ``"uploads"`` of ``os.path.join("uploads", name)``, as far as this can be followed."""
+    values = dict(module.values)
     while True:
         if isinstance(path, ast.Name) and path.id in values:
             path = values.pop(path.id)
